@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The one way from free functions into staged objects and references. Not for programs.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "trefoil/context.hpp"
+#include "trefoil/ref.hpp"
+#include "trefoil/staged.hpp"
+
+namespace trefoil::detail {
+
+struct access {
+  template <class T>
+  using platform_of = typename facts<T>::traits::platform;
+
+  template <class T, class... Args>
+  static T* build(context::level here, bool& refused, Args&&... args) {
+    return T::build(here, refused, std::forward<Args>(args)...);
+  }
+
+  /// Wraps a counted reference that the caller owns.
+  template <class T, class Tier>
+  static ref<T, Tier> wrap(std::remove_const_t<T>* owned) noexcept {
+    return ref<T, Tier>(owned);
+  }
+
+  template <class T, class Tier>
+  static std::remove_const_t<T>* release(ref<T, Tier>&& r) noexcept {
+    return std::exchange(r.object_, nullptr);
+  }
+
+  template <class T, class Tier>
+  static bool try_get(T& o) noexcept {
+    return o.counts.template try_get<facts<T>::template index<Tier>>();
+  }
+
+  template <class T, class Tier>
+  static void get(T& o) noexcept {
+    o.template get<facts<T>::template index<Tier>>();
+  }
+
+  template <class T, class Tier>
+  static bool mint(T& o) noexcept {
+    return o.counts.template mint<facts<T>::template index<Tier>>();
+  }
+
+  template <class T, class Tier>
+  static T* around(Tier& part) noexcept {
+    return T::template around<facts<T>::template index<Tier>>(part);
+  }
+
+  template <class T>
+  static auto& key(T& o) noexcept {
+    return o.key.value;
+  }
+
+  template <class T>
+  using memory = typename T::template memory_of_object<T>;
+};
+
+}  // namespace trefoil::detail

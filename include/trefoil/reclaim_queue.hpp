@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The queue behind the worker and the polled reclaimer: anybody adds, one at a time runs.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "trefoil/context.hpp"
+#include "trefoil/deferred.hpp"
+#include "trefoil/misuse.hpp"
+#include "trefoil/platform.hpp"
+#include "trefoil/reclaimer.hpp"
+#include "trefoil/take_all_list.hpp"
+
+namespace trefoil {
+
+/// Nodes run in the order in which they were deferred. Made of the objects' own nodes: no memory.
+///
+///     defer() --> incoming_ --(taken whole, turned round)--> batch_ --> run
+///             \-> again_, if the thread that defers is the one that runs: emptied after each node
+///
+/// What a teardown defers again runs before the node behind it. So when a node of flush() comes up,
+/// everything deferred before it has run, and everything that deferred in turn.
+///
+/// The right to run (`runner_`) is held by one thread at a time: worker, helper or poller.
+/// batch_ belongs to its holder.
+template <class P>
+class reclaim_queue {
+ public:
+  using node = deferred<P>;
+
+  constexpr reclaim_queue() noexcept = default;
+  reclaim_queue(const reclaim_queue&) = delete;
+  reclaim_queue& operator=(const reclaim_queue&) = delete;
+
+  /// Adds a teardown. True: the consumer sleeps and must be woken. Context: any; lock-free.
+  bool defer(node& n) noexcept {
+    const inside<P, region::reclaimer> mark;
+    tally_.deferred_one();
+    if (P::state().runner() == this) {
+      again_.push(n);
+      return false;
+    }
+    return incoming_.push(n);
+  }
+
+  /// A node that stands for no teardown: passed when all that was deferred before it has run.
+  /// Lives on the stack of the thread that waits for it, and is not counted.
+  struct barrier : node {
+    barrier() noexcept { this->run.set(&pass); }
+    typename P::template atomic<std::uint32_t> passed{0};
+  };
+
+  /// Adds a barrier. As defer().
+  bool push_barrier(barrier& b) noexcept { return incoming_.push(b); }
+
+  /// Takes the right to run if nobody has it. Context: any.
+  /// acquire: pairs with the release of end_run(), which hands batch_ over.
+  [[nodiscard]] bool try_begin_run() noexcept {
+    std::uint32_t expected = nobody;
+    return runner_.compare_exchange_strong(expected, running, std::memory_order_acquire,
+                                           std::memory_order_relaxed);
+  }
+
+  /// Waits for the right to run. Level `process`; needs a platform that can wait.
+  void begin_run() noexcept {
+    if (try_begin_run()) return;
+    // From here on the word says that somebody waits, so that end_run() wakes.
+    while (runner_.exchange(running_awaited, std::memory_order_acquire) != nobody) {
+      P::wait(runner_, running_awaited);
+    }
+  }
+
+  void end_run() noexcept {
+    // release: pairs with the acquire of the next runner
+    if (runner_.exchange(nobody, std::memory_order_release) == running_awaited) {
+      if constexpr (requires { P::wake_one(runner_); }) P::wake_one(runner_);
+    }
+  }
+
+  /// Runs up to `most` nodes at the present level; returns how many. The caller has the right to run
+  /// and is in no teardown. Below `process`, what is not allowed goes back to the queue.
+  std::size_t run(std::size_t most) noexcept {
+    auto& here = P::state();
+    // Below `process` deferral again must not come straight back to us: it would never end.
+    const bool to_the_end = here.here() == context::process;
+    if (to_the_end) here.set_runner(this);
+    // Usually empty; not in the child of a fork() that took place in the middle of a run.
+    std::size_t done = run_each(here, reversed(again_.take_if_any()));
+    while (done < most) {
+      node* const n = next_node(/*take_more=*/to_the_end || done == 0);
+      if (n == nullptr) break;
+      run_one(here, *n);
+      ++done;
+      while (node* chain = again_.take_if_any()) done += run_each(here, reversed(chain));
+    }
+    if (to_the_end) here.set_runner(nullptr);
+    return done;
+  }
+
+  [[nodiscard]] take_all_list<P>& incoming() noexcept { return incoming_; }
+  [[nodiscard]] reclaimer_tally<P>& tally() noexcept { return tally_; }
+
+  /// The thread that had the right to run does not exist here: the child of a fork().
+  void forget_runner() noexcept { runner_.store(nobody, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::uint32_t nobody = 0;
+  static constexpr std::uint32_t running = 1;
+  static constexpr std::uint32_t running_awaited = 2;
+
+  void run_one(context::state<P>& here, node& n) noexcept {
+    const typename node::work work = n.run.get();
+    if (work != &pass) tally_.begun_one();
+    here.begin_teardown();
+    work(n);  // not touched afterwards
+    here.end_teardown();
+  }
+
+  static void pass(node& n) noexcept {
+    auto& passed = static_cast<barrier&>(n).passed;
+    // release: pairs with the acquire in flush(). After the store the barrier may be gone; waking
+    // uses its address alone.
+    passed.store(1, std::memory_order_release);
+    if constexpr (requires { P::wake_all(passed); }) P::wake_all(passed);
+  }
+
+  std::size_t run_each(context::state<P>& here, node* n) noexcept {
+    std::size_t done = 0;
+    while (n != nullptr) {
+      node* const next = n->next.get();
+      run_one(here, *n);
+      n = next;
+      ++done;
+    }
+    return done;
+  }
+
+  [[nodiscard]] node* next_node(bool take_more) noexcept {
+    const inside<P, region::reclaimer> mark;
+    if (batch_ == nullptr && take_more) batch_ = reversed(incoming_.take_if_any());
+    node* const n = batch_;
+    if (n != nullptr) batch_ = n->next.get();
+    return n;
+  }
+
+  [[nodiscard]] static node* reversed(node* n) noexcept {
+    node* result = nullptr;
+    while (n != nullptr) {
+      node* const next = n->next.get();
+      n->next.set(result);
+      result = n;
+      n = next;
+    }
+    return result;
+  }
+
+  take_all_list<P> incoming_;
+  take_all_list<P> again_;
+  node* batch_ = nullptr;
+  typename P::template atomic<std::uint32_t> runner_{nobody};
+  reclaimer_tally<P> tally_;
+};
+
+}  // namespace trefoil

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Reclaimers: who runs the teardowns that the place of the last drop did not allow.
+///
+/// | reclaimer            | runs them                                        | header           |
+/// | -------------------- | ------------------------------------------------ | ---------------- |
+/// | `worker` (default)   | a thread of its own, started by the first make() | worker.hpp       |
+/// | `polled<Tag>`        | whoever calls `poll()`                           | polled.hpp       |
+/// | `executor<Post>`     | the user's executor                              | executor.hpp     |
+/// | `inline_only`        | nobody: a teardown that would need it is refused | inline_only.hpp  |
+/// | hand-back            | the caller of `drop_into(list)`, after its locks | deferred_list.hpp |
+///
+/// A reclaimer is a class with static members only: one per process, constant-initialised and never
+/// destroyed, so that a drop in a signal handler or in a static destructor finds it working.
+///
+/// | member                        | what it does                                                    |
+/// | ----------------------------- | --------------------------------------------------------------- |
+/// | `static constexpr bool defers`| false: it cannot take anything (inline_only)                    |
+/// | `defer(deferred<P>&) noexcept`| takes a node; any context; no allocation, no lock, no wait      |
+/// | `admit() noexcept -> bool`    | called by make() at `process`: gets ready, enforces a limit; false: make fails |
+/// | `counters() noexcept`         | `reclaimer_counters`; any context                               |
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstdint>
+
+#include "trefoil/deferred.hpp"
+
+namespace trefoil {
+
+/// What a reclaimer has done so far. Read at one moment each; the sum may be a little off while
+/// others work.
+struct reclaimer_counters {
+  std::uint64_t pending = 0;  ///< deferred, and not begun yet
+  std::uint64_t peak = 0;     ///< the most that were ever pending at once
+  std::uint64_t run = 0;      ///< begun (deferral again counts again)
+  std::uint64_t wakeups = 0;  ///< calls that woke a sleeping worker
+};
+
+/// What staged objects ask of a reclaimer.
+template <class R, class P>
+concept reclaimer = !R::defers || requires(deferred<P>& node) {
+  { R::defer(node) } noexcept;
+  { R::admit() } noexcept -> std::same_as<bool>;
+  { R::counters() } noexcept -> std::same_as<reclaimer_counters>;
+};
+
+/// The numbers behind reclaimer_counters. Every operation: context any, lock-free, relaxed: they
+/// order nothing.
+template <class P>
+class reclaimer_tally {
+ public:
+  constexpr reclaimer_tally() noexcept = default;
+
+  /// Before the node is handed over: a count taken after could miss it, and `pending` would exceed
+  /// the number of objects when one is run, made and deferred again in between.
+  void deferred_one() noexcept {
+    const std::uint64_t deferred = deferred_.fetch_add(1, std::memory_order_relaxed) + 1;
+    const std::uint64_t pending = deferred - run_.load(std::memory_order_relaxed);
+    std::uint64_t peak = peak_.load(std::memory_order_relaxed);
+    while (pending > peak && !peak_.compare_exchange_weak(peak, pending, std::memory_order_relaxed,
+                                                          std::memory_order_relaxed)) {
+    }
+  }
+  /// Before the node is run: afterwards its object may be another one already.
+  void begun_one() noexcept { run_.fetch_add(1, std::memory_order_relaxed); }
+  void woke_one() noexcept { wakeups_.fetch_add(1, std::memory_order_relaxed); }
+
+  [[nodiscard]] std::uint64_t pending() const noexcept {
+    const std::uint64_t run = run_.load(std::memory_order_relaxed);
+    const std::uint64_t deferred = deferred_.load(std::memory_order_relaxed);
+    return deferred > run ? deferred - run : 0;
+  }
+
+  [[nodiscard]] reclaimer_counters read() const noexcept {
+    return {.pending = pending(),
+            .peak = peak_.load(std::memory_order_relaxed),
+            .run = run_.load(std::memory_order_relaxed),
+            .wakeups = wakeups_.load(std::memory_order_relaxed)};
+  }
+
+ private:
+  using count = typename P::template atomic<std::uint64_t>;
+  count deferred_{0};
+  count run_{0};
+  count peak_{0};
+  count wakeups_{0};
+};
+
+}  // namespace trefoil

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// One 32-bit word per tier, for objects with more than four tiers, with more references than a
+/// packed field holds, or whose tiers are hammered by different CPUs (Linux moved `mm_count` to a
+/// cache line of its own in 2023).
+///
+/// | policy          | range per tier     | word apart | demote               | unique owner     |
+/// | --------------- | ------------------ | ---------- | -------------------- | ---------------- |
+/// | `packed_counts` | see there          | none       | one operation        | no RMW at all    |
+/// | `wide_counts`   | 1 073 741 823      | 4 bytes    | two, lower up first  | one RMW per tier |
+/// | `padded_counts` | 1 073 741 823      | 64 bytes   | two, lower up first  | one RMW per tier |
+///
+/// The states, transitions and memory orders are those of counts.hpp; the `owned` state is not used.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "trefoil/attributes.hpp"
+#include "trefoil/counts.hpp"
+#include "trefoil/misuse.hpp"
+
+namespace trefoil {
+
+namespace detail {
+
+template <class P, std::size_t N, std::size_t Alignment>
+class separate_counts {
+  using word = std::uint32_t;
+  using field = biased_field<word, 32>;
+
+ public:
+  static constexpr bool one_word = false;
+
+  template <std::size_t K>
+  static constexpr std::uint64_t usable = field::usable;
+
+  constexpr separate_counts() noexcept = default;
+  separate_counts(const separate_counts&) = delete;
+  separate_counts& operator=(const separate_counts&) = delete;
+
+  /// As in packed_counts. Every count is dead at this moment, in a new object as in a reused one.
+  void begin() noexcept {}
+
+  /// release: pairs with the acquire of a finder's try_get().
+  template <std::size_t K>
+  void constructed() noexcept {
+    at<K>().store(field::dead + 1, std::memory_order_release);
+  }
+
+  void finish() noexcept {}
+
+  template <std::size_t K>
+  TREFOIL_ALWAYS_INLINE void get() noexcept {
+    const word old = at<K>().fetch_add(1, std::memory_order_relaxed);
+    if (!field::takes_one_more(old)) [[unlikely]] {
+      pin(at<K>(), old <= field::dead ? misuse::add_on_zero : misuse::add_overflow);
+    }
+  }
+
+  template <std::size_t K>
+  [[nodiscard]] bool try_get() noexcept {
+    word v = at<K>().load(std::memory_order_relaxed);
+    for (;;) {
+      if (v <= field::dead) return false;
+      if (v >= field::saturated) [[unlikely]] return true;
+      if (at<K>().compare_exchange_weak(v, v + 1, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
+        if (v == field::last_usable) [[unlikely]] pin(at<K>(), misuse::add_not_zero_overflow);
+        return true;
+      }
+    }
+  }
+
+  template <std::size_t K>
+  [[nodiscard]] bool mint() noexcept {
+    return try_get<K>();
+  }
+
+  template <std::size_t K>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put() noexcept {
+    const word old = at<K>().fetch_sub(1, std::memory_order_release);
+    if (field::drops_to_alive(old)) [[likely]] return false;
+    if (old == field::dead + 1) [[likely]] {
+      // acquire: pairs with the release of every earlier put of this tier.
+      static_cast<void>(at<K>().load(std::memory_order_acquire));
+      return true;
+    }
+    pin(at<K>(), old <= field::dead ? misuse::sub_underflow : misuse::add_overflow);
+    return false;
+  }
+
+  /// Lower up first, so that the object is held throughout.
+  template <std::size_t K, std::size_t J>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool move() noexcept {
+    static_assert(K < J);
+    get<J>();
+    return put<K>();
+  }
+
+  template <std::size_t K>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put_collective() noexcept {
+    return put<K>();
+  }
+
+  template <std::size_t K>
+  void revive() noexcept {
+    at<K>().fetch_add(1, std::memory_order_release);
+  }
+
+  template <std::size_t K>
+  [[nodiscard]] std::uint64_t holders() const noexcept {
+    return field::holders(counts_[K].references.load(std::memory_order_relaxed));
+  }
+
+  template <std::size_t K>
+  [[nodiscard]] bool saturated() const noexcept {
+    return counts_[K].references.load(std::memory_order_relaxed) >= field::saturated;
+  }
+
+ private:
+  struct alignas(Alignment) count {
+    typename P::template atomic<word> references{field::dead};
+  };
+
+  template <std::size_t K>
+  [[nodiscard]] auto& at() noexcept {
+    return counts_[K].references;
+  }
+
+  // As packed_counts::pin.
+  TREFOIL_COLD void pin(typename P::template atomic<word>& references, misuse kind) noexcept {
+    word v = references.load(std::memory_order_relaxed);
+    bool first = false;
+    do {
+      if (field::settled(v)) return;
+      first = v < field::saturated + field::owned;
+    } while (!references.compare_exchange_weak(v, field::pinned, std::memory_order_relaxed,
+                                          std::memory_order_relaxed));
+    if (first) P::report(kind, this);
+  }
+
+  count counts_[N];
+};
+
+}  // namespace detail
+
+/// Policy: one 32-bit count per tier, side by side.
+struct wide_counts {
+  template <class P, std::size_t N, bool Findable>
+  using type = detail::separate_counts<P, N, alignof(std::uint32_t)>;
+};
+
+/// Policy: one 32-bit count per tier, each on a cache line of its own.
+struct padded_counts {
+  template <class P, std::size_t N, bool Findable>
+  using type = detail::separate_counts<P, N, 64>;
+};
+
+/// Policy, the default: packed for up to four tiers, wide beyond.
+struct default_counts {
+  template <class P, std::size_t N, bool Findable>
+  struct choose {
+    using type = typename packed_counts<>::template type<P, N, Findable>;
+  };
+  template <class P, std::size_t N, bool Findable>
+    requires(N > 4)
+  struct choose<P, N, Findable> {
+    using type = wide_counts::type<P, N, Findable>;
+  };
+  template <class P, std::size_t N, bool Findable>
+  using type = typename choose<P, N, Findable>::type;
+};
+
+}  // namespace trefoil

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The default reclaimer: one thread per process that runs deferred teardowns at level `process`.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "trefoil/attributes.hpp"
+#include "trefoil/context.hpp"
+#include "trefoil/misuse.hpp"
+#include "trefoil/reclaim_queue.hpp"
+#include "trefoil/reclaimer.hpp"
+
+namespace trefoil {
+
+/// What make() does when the limit of pending teardowns is reached.
+enum class at_limit : std::uint8_t {
+  help,  ///< run deferred teardowns on the calling thread until there is room
+  fail,  ///< fail: try_make returns an empty reference
+};
+
+/// Life of the worker:
+///
+/// | state      | thread | defer()            | make(), flush(), help() | left by                   |
+/// | ---------- | ------ | ------------------ | ----------------------- | ------------------------- |
+/// | none       | no     | queues, counted    | start it                | start()                   |
+/// | starting   | soon   | queues             | go on                   | the thread begins         |
+/// | running    | yes    | queues, wakes it   |                         | shutdown(), fork() (child: none) |
+/// | stopping   | ends   | queues, wakes it   |                         | the thread ends           |
+/// | shut_down  | no     | queues, counted    | flush() and help() run teardowns on the caller | start() |
+///
+/// After shutdown() drops at `process` run inline as ever; others queue and are counted, until
+/// somebody calls flush(). A process that wants nothing torn down behind its back at exit calls
+/// shutdown() at the end of main().
+///
+/// Sleep and wake: the worker reads `wakeups_`, marks the empty list asleep by compare-exchange,
+/// and waits on `wakeups_`. Only the push that replaces the mark adds to `wakeups_` and makes one
+/// async-signal-safe call; a push between mark and wait has changed the word, and the wait returns.
+template <class P>
+class TREFOIL_ONE_PER_PROCESS basic_worker {
+  using queue = reclaim_queue<P>;
+
+ public:
+  static constexpr bool defers = true;
+
+  /// Takes a teardown. Context: any. Cost: two atomic operations; if the worker sleeps, one
+  /// wake-up call. Never waits.
+  static void defer(deferred<P>& n) noexcept {
+    if (queue_.defer(n)) wake();
+  }
+
+  /// For make(): starts the thread (a drop at level `any` could not), enforces the limit.
+  /// Level: `process`. Cost when there is nothing to do: two relaxed loads.
+  [[nodiscard]] static bool admit() noexcept {
+    if (life_.load(std::memory_order_relaxed) == none) [[unlikely]] static_cast<void>(start());
+    const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
+    return limit == 0 || make_room(limit);
+  }
+
+  /// Starts the thread if there is none; also after shutdown(). False: none to be had.
+  /// Level: `process`.
+  static bool start() noexcept {
+    std::uint32_t was = life_.load(std::memory_order_relaxed);
+    do {
+      if (was != none && was != shut_down) return true;
+    } while (!life_.compare_exchange_weak(was, starting, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    if constexpr (requires { P::in_forked_child(&after_fork); }) {
+      if (!fork_handled_.exchange(true, std::memory_order_relaxed)) P::in_forked_child(&after_fork);
+    }
+    if (P::start_thread(&live)) return true;
+    life_.store(none, std::memory_order_release);
+    return false;
+  }
+
+  /// Waits until all that was deferred before the call has run, and all that that deferred again.
+  /// Level: `process`, outside teardowns and reclaimers; else `flush_refused`, and false.
+  static bool flush() noexcept {
+    const auto& here = P::state();
+    if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
+      P::report(misuse::flush_refused, &queue_);
+      return false;
+    }
+    if (life_.load(std::memory_order_relaxed) == none) static_cast<void>(start());
+    typename queue::barrier mine;
+    if (queue_.push_barrier(mine)) wake();
+    while (mine.passed.load(std::memory_order_acquire) == 0) {  // pairs with pass()
+      // A read-modify-write reads the newest value: either it is `shut_down`, or the thread's
+      // exchange of `shut_down` comes later, acquires our push, and its last look finds the barrier.
+      if (is_thread(life_.fetch_add(0, std::memory_order_acq_rel))) {
+        P::wait(mine.passed, 0);
+      } else {
+        // Nobody else will: run it here. A barrier that another flush runs is passed all the same.
+        queue_.begin_run();
+        static_cast<void>(queue_.run(at_a_time));
+        queue_.end_run();
+      }
+    }
+    return true;
+  }
+
+  /// Runs up to `most` deferred teardowns on the calling thread, which says by this that it holds
+  /// nothing they need. Returns how many; 0 if the worker is at it itself.
+  /// Level: `process`, outside teardowns and reclaimers; else `help_refused`, and 0.
+  static std::size_t help(std::size_t most = at_a_time) noexcept {
+    const auto& here = P::state();
+    if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
+      P::report(misuse::help_refused, &queue_);
+      return 0;
+    }
+    if (!queue_.try_begin_run()) return 0;
+    const std::size_t done = queue_.run(most);
+    queue_.end_run();
+    return done;
+  }
+
+  /// Runs what is queued, then ends the thread. Level: `process`, outside teardowns and
+  /// reclaimers; else as flush().
+  static bool shutdown() noexcept {
+    if (!flush()) return false;
+    std::uint32_t was = running;
+    while (!life_.compare_exchange_weak(was, stopping, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed)) {
+      if (was == shut_down || was == none) return true;
+      if (was == starting) P::wait(life_, starting);
+      if (was == stopping) break;
+      was = running;
+    }
+    wake();
+    for (;;) {
+      const std::uint32_t now = life_.load(std::memory_order_acquire);
+      if (now != stopping) break;
+      P::wait(life_, now);
+    }
+    return true;
+  }
+
+  /// From now on make() keeps the number of pending teardowns below `pending`; 0: no limit.
+  /// Acts in make() at level `process` only, never in a drop. Context: any.
+  static void set_limit(std::uint64_t pending, at_limit what = at_limit::help) noexcept {
+    at_limit_.store(what, std::memory_order_relaxed);
+    limit_.store(pending, std::memory_order_relaxed);
+  }
+
+  /// Context: any. Cost: four relaxed loads.
+  [[nodiscard]] static reclaimer_counters counters() noexcept { return queue_.tally().read(); }
+
+ private:
+  static constexpr std::uint32_t none = 0;
+  static constexpr std::uint32_t starting = 1;
+  static constexpr std::uint32_t running = 2;
+  static constexpr std::uint32_t stopping = 3;
+  static constexpr std::uint32_t shut_down = 4;
+
+  /// Nodes between two chances for a helper to take over.
+  static constexpr std::size_t at_a_time = 64;
+
+  static bool is_thread(std::uint32_t life) noexcept {
+    return life == starting || life == running || life == stopping;
+  }
+
+  static void wake() noexcept {
+    // release: pairs with the worker's acquire load before it marks the list asleep again.
+    wakeups_.fetch_add(1, std::memory_order_release);
+    queue_.tally().woke_one();
+    P::wake_one(wakeups_);
+  }
+
+  /// The thread.
+  static void live() noexcept {
+    life_.store(running, std::memory_order_release);
+    P::wake_all(life_);
+    for (;;) {
+      run_all();
+      if (life_.load(std::memory_order_acquire) == stopping) break;
+      std::uint32_t ticket = wakeups_.load(std::memory_order_acquire);
+      if (!queue_.incoming().mark_asleep()) continue;
+      while (queue_.incoming().marked_asleep() &&
+             life_.load(std::memory_order_acquire) != stopping) {
+        P::wait(wakeups_, ticket);
+        ticket = wakeups_.load(std::memory_order_acquire);
+      }
+    }
+    life_.exchange(shut_down, std::memory_order_acq_rel);  // pairs with the RMW in flush()
+    run_all();
+    P::wake_all(life_);
+  }
+
+  static void run_all() noexcept {
+    std::size_t done = at_a_time;
+    while (done >= at_a_time) {
+      queue_.begin_run();
+      done = queue_.run(at_a_time);
+      queue_.end_run();
+    }
+  }
+
+  TREFOIL_COLD static bool make_room(std::uint64_t limit) noexcept {
+    const auto& here = P::state();
+    if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
+      return true;  // not a place to wait or to run somebody else's teardowns
+    }
+    while (queue_.tally().pending() >= limit) {
+      if (at_limit_.load(std::memory_order_relaxed) == at_limit::fail) return false;
+      queue_.begin_run();
+      static_cast<void>(queue_.run(1));
+      queue_.end_run();
+    }
+    return true;
+  }
+
+  /// In the child of a fork() the thread does not exist; the next make(), flush() or start()
+  /// starts another. What was queued still is; a teardown that was under way there is not finished.
+  static void after_fork() noexcept {
+    if (P::state().runner() == &queue_) return;  // this IS the worker, forking in a teardown
+    queue_.forget_runner();
+    if (is_thread(life_.load(std::memory_order_relaxed))) life_.store(none, std::memory_order_relaxed);
+  }
+
+  static inline constinit queue queue_{};
+  static inline constinit typename P::template atomic<std::uint32_t> life_{none};
+  static inline constinit typename P::template atomic<std::uint32_t> wakeups_{0};
+  static inline constinit typename P::template atomic<std::uint64_t> limit_{0};
+  static inline constinit typename P::template atomic<at_limit> at_limit_{at_limit::help};
+  static inline constinit typename P::template atomic<bool> fork_handled_{false};
+};
+
+}  // namespace trefoil
