@@ -53,7 +53,7 @@ inline constexpr token<process> in_process{};
 
 /// How deep scopes that are opened inside teardowns may drain their own lists within each other;
 /// past this they leave the work to the scope around them. Bounds the stack, whatever the graph.
-inline constexpr std::uint8_t deepest_drain = 8;
+inline constexpr std::uint32_t deepest_drain = 8;
 
 template <class P>
 class basic_scope;
@@ -73,19 +73,19 @@ class state {
 
   constexpr state() noexcept = default;
   /// A place whose base level is not `process`.
-  constexpr explicit state(level base) noexcept : level_(base) {}
+  constexpr explicit state(level base) noexcept : mode_(mode_at(base)) {}
 
   /// The level here. Context: any. Cost: one load.
-  [[nodiscard]] level here() const noexcept { return level_; }
+  [[nodiscard]] level here() const noexcept { return static_cast<level>(mode_ & level_bits); }
 
   /// For platforms whose level changes without scopes (a CPU that enters an interrupt).
-  void set_level(level l) noexcept { level_ = l; }
+  void set_level(level l) noexcept { mode_ = (mode_ & ~level_bits) | mode_at(l); }
 
-  /// A teardown is under way in this scope.
-  [[nodiscard]] bool tearing() const noexcept { return tearing_; }
+  /// The commonest case, told by one comparison: level `process`, no teardown under way.
+  [[nodiscard]] bool at_rest() const noexcept { return mode_ == mode_at(level::process); }
 
   /// A teardown is under way in this scope or in one around it, on this thread.
-  [[nodiscard]] bool inside_teardown() const noexcept { return tearing_ || nesting_ != 0; }
+  [[nodiscard]] bool inside_teardown() const noexcept { return mode_ > level_bits; }
 
   /// The reclaimer whose work this thread is running, or null.
   [[nodiscard]] const void* runner() const noexcept { return runner_; }
@@ -94,7 +94,7 @@ class state {
   /// A final drop must not run its teardown now: one is under way already, or scopes inside
   /// teardowns have nested too deep.
   [[nodiscard]] bool must_postpone() const noexcept {
-    return tearing_ || nesting_ >= deepest_drain;
+    return (mode_ & tearing_bit) != 0 || nesting(mode_) >= deepest_drain;
   }
 
   /// Keeps a teardown for the end of the present one. Context: any.
@@ -102,10 +102,10 @@ class state {
 
   /// Brackets a teardown; end_teardown() runs what was postponed meanwhile. Between them
   /// must_postpone() is true. Never nested in one scope.
-  void begin_teardown() noexcept { tearing_ = true; }
+  void begin_teardown() noexcept { mode_ |= tearing_bit; }
   void end_teardown() noexcept {
     if (!postponed_.empty()) [[unlikely]] run_postponed();
-    tearing_ = false;
+    mode_ &= ~tearing_bit;
   }
 
  private:
@@ -115,11 +115,18 @@ class state {
     while (node* chain = postponed_.take_if_any()) run_chain<P>(chain);
   }
 
-  level level_ = level::process;
-  bool tearing_ = false;
-  std::uint8_t nesting_ = 0;        // scopes opened inside teardowns, counted inwards
-  const void* runner_ = nullptr;    // kept by scopes: a scope inside a reclaimer is still inside it
-  take_all_list<P> postponed_;      // atomic only for the sake of handlers on the same thread
+  /// Level, `tearing` and nesting in one word, so that at_rest() is one comparison.
+  using mode = std::uint32_t;
+  static constexpr mode level_bits = 0xFF;
+  static constexpr mode tearing_bit = 0x100;
+  static constexpr mode nesting_unit = 0x10000;  // scopes opened inside teardowns, counted inwards
+
+  static constexpr mode mode_at(level l) noexcept { return static_cast<mode>(l); }
+  static constexpr unsigned nesting(mode m) noexcept { return m / nesting_unit; }
+
+  mode mode_ = mode_at(level::process);
+  const void* runner_ = nullptr;  // kept by scopes: a scope inside a reclaimer is still inside it
+  take_all_list<P> postponed_;    // atomic only for the sake of handlers on the same thread
 };
 
 /// Sets the level of the present thread while it lives. Scopes nest; a scope can only lower the
@@ -131,28 +138,23 @@ class state {
 template <class P>
 class [[nodiscard]] basic_scope {
  public:
-  explicit basic_scope(level claimed) noexcept : state_(P::state()) {
-    saved_level_ = state_.level_;
-    saved_tearing_ = state_.tearing_;
-    saved_nesting_ = state_.nesting_;
-    if (claimed > saved_level_) [[unlikely]] {
+  explicit basic_scope(level claimed) noexcept : state_(P::state()), saved_(state_.mode_) {
+    if (claimed > state_.here()) [[unlikely]] {
       P::report(misuse::level_exceeded, &state_);
-      claimed = saved_level_;
+      claimed = state_.here();
     }
+    std::uint32_t nesting = here::nesting(saved_);
     if (state_.inside_teardown()) {
       // Outside any teardown the list is empty and stays so: nothing to put aside.
       saved_postponed_ = state_.postponed_.take_all();
-      if (saved_tearing_ && saved_nesting_ < deepest_drain) ++state_.nesting_;
-      state_.tearing_ = false;
+      if ((saved_ & here::tearing_bit) != 0 && nesting < deepest_drain) ++nesting;
     }
-    state_.level_ = claimed;
+    state_.mode_ = here::mode_at(claimed) + nesting * here::nesting_unit;
   }
 
   ~basic_scope() {
     if (!state_.postponed_.empty()) [[unlikely]] close_with_work();
-    state_.level_ = saved_level_;
-    state_.tearing_ = saved_tearing_;
-    state_.nesting_ = saved_nesting_;
+    state_.mode_ = saved_;
     if (saved_postponed_ != nullptr) [[unlikely]] put_back(saved_postponed_);
   }
 
@@ -160,6 +162,7 @@ class [[nodiscard]] basic_scope {
   basic_scope& operator=(const basic_scope&) = delete;
 
  private:
+  using here = state<P>;
   using node = deferred<P>;
 
   // Not drained so far means that must_postpone() held because of the nesting alone.
@@ -178,10 +181,8 @@ class [[nodiscard]] basic_scope {
   }
 
   state<P>& state_;
+  typename state<P>::mode saved_;
   node* saved_postponed_ = nullptr;
-  level saved_level_;
-  bool saved_tearing_;
-  std::uint8_t saved_nesting_;
 };
 
 }  // namespace trefoil::context

@@ -20,8 +20,8 @@ template <class P>
 struct deferred {
   using work = void (*)(deferred&) noexcept;
 
-  typename P::template cell<deferred*> next{};
-  typename P::template cell<work> run{};
+  typename P::template cell<deferred*> next;
+  typename P::template cell<work> run;
 };
 
 /// Calls `run` of every node of a chain, first to last. Context: the level that the teardowns need;

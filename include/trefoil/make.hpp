@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "trefoil/access.hpp"
+#include "trefoil/attributes.hpp"
 #include "trefoil/construction.hpp"
 #include "trefoil/context.hpp"
 #include "trefoil/ref.hpp"
@@ -46,20 +47,29 @@ class make_failed : public std::bad_alloc {
 namespace detail {
 
 template <class T, class... Args>
-[[nodiscard]] ref<T, outermost_tier<T>> make_or_say_why(make_failure& why, Args&&... args) {
+[[nodiscard]] TREFOIL_ALWAYS_INLINE T* make_or_say_why(make_failure& why, Args&&... args) {
   using P = access::platform_of<T>;
   using R = typename facts<T>::traits::reclaimer;
   const context::level here = P::state().here();
   if constexpr (T::may_defer && R::defers) {
     if (here == context::process && !R::admit()) [[unlikely]] {
       why = make_failure::backlog;
-      return {};
+      return nullptr;
     }
   }
   bool refused = false;
   T* const o = access::build<T>(here, refused, std::forward<Args>(args)...);
   if (o == nullptr) [[unlikely]] why = refused ? make_failure::refused : make_failure::memory;
-  return access::wrap<T, outermost_tier<T>>(o);
+  return o;
+}
+
+/// The end of a make() that failed.
+[[noreturn]] TREFOIL_COLD inline void give_up([[maybe_unused]] make_failure why) {
+#if defined(__cpp_exceptions)
+  throw make_failed(why);
+#else
+  __builtin_trap();
+#endif
 }
 
 }  // namespace detail
@@ -75,12 +85,14 @@ template <staged_object T, class... Args>
   make_failure why{};
 #if defined(__cpp_exceptions)
   try {
-    return detail::make_or_say_why<T>(why, std::forward<Args>(args)...);
+    return detail::access::wrap<T, outermost_tier<T>>(
+        detail::make_or_say_why<T>(why, std::forward<Args>(args)...));
   } catch (...) {
     return {};
   }
 #else
-  return detail::make_or_say_why<T>(why, std::forward<Args>(args)...);
+  return detail::access::wrap<T, outermost_tier<T>>(
+      detail::make_or_say_why<T>(why, std::forward<Args>(args)...));
 #endif
 }
 
@@ -88,17 +100,11 @@ template <staged_object T, class... Args>
 /// failure ends the program with a trap.
 template <staged_object T, class... Args>
   requires(!std::is_const_v<T>)
-[[nodiscard]] ref<T, outermost_tier<T>> make(Args&&... args) {
+[[nodiscard]] TREFOIL_ALWAYS_INLINE ref<T, outermost_tier<T>> make(Args&&... args) {
   make_failure why{};
-  ref<T, outermost_tier<T>> made = detail::make_or_say_why<T>(why, std::forward<Args>(args)...);
-  if (!made) [[unlikely]] {
-#if defined(__cpp_exceptions)
-    throw make_failed(why);
-#else
-    __builtin_trap();
-#endif
-  }
-  return made;
+  T* const made = detail::make_or_say_why<T>(why, std::forward<Args>(args)...);
+  if (made == nullptr) [[unlikely]] detail::give_up(why);
+  return detail::access::wrap<T, outermost_tier<T>>(made);
 }
 
 /// A reference for code inside a tier that has `*this` and no reference: to that tier or, from an

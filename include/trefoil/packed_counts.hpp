@@ -191,24 +191,42 @@ class packed_counts<Widths...>::type {
     }
   }
 
-  /// Gives a reference to tier K back. True: it was the last; K is dead, the caller its owner.
-  /// False: the object must not be touched again.
+  /// Whether the caller, who has a reference to tier K, has the only one there is. If so he owns the
+  /// object from K inwards without a count, and closes each tier before its teardown: close().
+  /// Findable objects are closed to finders right here.
   template <std::size_t K>
-  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put() noexcept {
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool unique_owner() noexcept {
     // acquire: pairs with the releases of all earlier puts, as the last put's load does
     word w = word_.load(std::memory_order_acquire);
-    if (w == unique(K)) {
-      if constexpr (Findable) {
-        if (word_.compare_exchange_strong(w, exclusive(K + 1), std::memory_order_acquire,
-                                          std::memory_order_relaxed)) {
-          return true;
-        }
-      } else {
-        word_.store(exclusive(K + 1), std::memory_order_relaxed);
-        return true;
-      }
+    if (w != unique(K)) return false;
+    if constexpr (Findable) {
+      return word_.compare_exchange_strong(w, exclusive(K + 1), std::memory_order_acquire,
+                                           std::memory_order_relaxed);
+    } else {
+      return true;
     }
-    return put_shared<K>();
+  }
+
+  /// The unique owner closes tier K, just before its teardown; tiers inside it stay owned.
+  /// relaxed: whoever reads the word as open or closed got his reference from the owner.
+  template <std::size_t K>
+  TREFOIL_ALWAYS_INLINE void close() noexcept {
+    word_.store(exclusive(K + 1), std::memory_order_relaxed);
+  }
+
+  /// After the teardown of tier K by its unique owner: nothing was minted meanwhile.
+  /// relaxed: if the word is as the owner left it, nobody else has come near the object.
+  template <std::size_t K>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool untouched() const noexcept {
+    return word_.load(std::memory_order_relaxed) == exclusive(K + 1);
+  }
+
+  /// Gives a reference to tier K back. True: it was the last; K is dead, the caller its owner.
+  /// False: the object must not be touched again.
+  /// release: pairs with the acquire load of whoever gives the last one back.
+  template <std::size_t K>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put() noexcept {
+    return dropped<K>(value<K>(word_.fetch_sub(unit<K>, std::memory_order_release)));
   }
 
   /// Turns a reference to tier K into one to the inner tier J, in one operation: there is no
@@ -226,17 +244,20 @@ class packed_counts<Widths...>::type {
   /// Tier K-1 has been torn down by the caller, who owned it: gives up its collective reference
   /// to tier K. True: K is dead, the caller its owner. False: not to be touched again.
   template <std::size_t K>
-  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put_collective() noexcept {
+  [[nodiscard]] bool put_collective() noexcept {
     // relaxed: if the word is as the owner left it, nobody else has come near the object
     const word w = word_.load(std::memory_order_relaxed);
     if (w == exclusive(K)) {
-      word_.store(exclusive(K + 1), std::memory_order_relaxed);
+      close<K>();
       return true;
     }
     if (value<K>(w) == field<K>::owned) [[unlikely]] {
       // A tier further in was minted. Others work on that field of the word, none on this one.
-      word_.fetch_add(field<K>::dead * unit<K> - field<K>::owned * unit<K>,
-                      std::memory_order_relaxed);
+      word_.fetch_add((field<K>::dead - field<K>::owned) * unit<K>, std::memory_order_relaxed);
+      return true;
+    }
+    if (unique_owner<K>()) {
+      close<K>();
       return true;
     }
     return put<K>();
@@ -265,11 +286,6 @@ class packed_counts<Widths...>::type {
   }
 
  private:
-  template <std::size_t K>
-  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put_shared() noexcept {
-    return dropped<K>(value<K>(word_.fetch_sub(unit<K>, std::memory_order_release)));
-  }
-
   /// Judges a decrement of field K by the value it found.
   template <std::size_t K>
   [[nodiscard]] TREFOIL_ALWAYS_INLINE bool dropped(word old) noexcept {

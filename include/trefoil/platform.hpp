@@ -40,7 +40,7 @@ namespace trefoil {
 
 /// Data that several threads touch, never at the same time: what orders them is an atomic beside
 /// it. A test platform puts a cell here that checks just that.
-/// Context: any. Cost: a plain load or store.
+/// Without a value until set, or value-initialised. Context: any. Cost: a plain load or store.
 template <class T>
 class plain_cell {
  public:
@@ -50,7 +50,7 @@ class plain_cell {
   constexpr void set(T value) noexcept { value_ = value; }
 
  private:
-  T value_{};
+  T value_;
 };
 
 /// A request to be called when the present thread ends. Embedded in what wants the call.

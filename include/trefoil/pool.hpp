@@ -63,6 +63,10 @@ class TREFOIL_ONE_PER_PROCESS pool {
     const inside<P, region::pool> mark;
     if constexpr (has_local) {
       cache& mine = local();
+      if (const std::uintptr_t back = mine.last_back; back > not_used) [[likely]] {
+        mine.last_back = none_back;
+        return reinterpret_cast<void*>(back);
+      }
       if (node* const n = mine.first) [[likely]] {
         mine.first = n->next.get();
         ++mine.room;
@@ -79,6 +83,10 @@ class TREFOIL_ONE_PER_PROCESS pool {
     if constexpr (has_local) {
       if (here != context::any) [[likely]] {
         cache& mine = local();
+        if (mine.last_back == none_back) {
+          mine.last_back = reinterpret_cast<std::uintptr_t>(n);
+          return;
+        }
         if (mine.room != 0) [[likely]] {
           --mine.room;
           n->next.set(mine.first);
@@ -126,8 +134,13 @@ class TREFOIL_ONE_PER_PROCESS pool {
 
   enum class cache_life : unsigned char { fresh, open, closed };
 
+  /// What last_back is if it is not the address of a block.
+  static constexpr std::uintptr_t none_back = 0;
+  static constexpr std::uintptr_t not_used = 1;  // the cache is not open
+
   /// One thread's blocks.
   struct cache {
+    std::uintptr_t last_back = not_used;  // beside the list: make and drop in turn touch only this
     node* first = nullptr;
     std::size_t room = 0;  // blocks it may still take: 0 unless open
     cache_life life = cache_life::fresh;
@@ -194,6 +207,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
       };
       if (!P::at_thread_exit(mine.hook)) return;
       mine.life = cache_life::open;
+      mine.last_back = none_back;
       mine.room = thread_room;
     }
   }
@@ -201,9 +215,12 @@ class TREFOIL_ONE_PER_PROCESS pool {
   static void push_back_local() noexcept {
     if constexpr (has_local) {
       cache& mine = local();
+      const bool open = mine.life == cache_life::open;
+      if (mine.last_back > not_used) shared_.push(*reinterpret_cast<node*>(mine.last_back));
+      mine.last_back = open ? none_back : not_used;
       node* const chain = mine.first;
       mine.first = nullptr;
-      mine.room = mine.life == cache_life::open ? thread_room : 0;
+      mine.room = open ? thread_room : 0;
       put_back(chain);
     }
   }

@@ -105,7 +105,7 @@ class ref {
     return *this;
   }
 
-  ~ref() {
+  TREFOIL_ALWAYS_INLINE ~ref() {
     if (object_ != nullptr) object_->template put<K>(detail::wherever{});
   }
 

@@ -391,7 +391,11 @@ class basic_staged : detail::header<Traits, sizeof...(Tiers)>,
 
   template <std::size_t K, class Where>
   TREFOIL_ALWAYS_INLINE void put(Where where) noexcept {
-    if (this->counts.template put<K>()) last_dropped<K>(where);
+    if (this->counts.template unique_owner<K>()) {
+      end_of_unique_owner<K>(where);
+    } else if (this->counts.template put<K>()) {
+      last_dropped<K>(where);
+    }
   }
 
   template <std::size_t K, std::size_t J, class Where>
@@ -401,7 +405,11 @@ class basic_staged : detail::header<Traits, sizeof...(Tiers)>,
 
   template <std::size_t K>
   void put_into(basic_deferred_list<P>& list) noexcept {
-    if (!this->counts.template put<K>()) return;
+    if (this->counts.template unique_owner<K>()) {
+      this->counts.template close<K>();
+    } else if (!this->counts.template put<K>()) {
+      return;
+    }
     if (is_static()) [[unlikely]] return refuse_last<K>();
     this->head::run.set(&resume<K>);
     list.add(*this);
@@ -433,14 +441,68 @@ class basic_staged : detail::header<Traits, sizeof...(Tiers)>,
     }
   }
 
+  /// A destructor that does nothing mints nothing: around it the counts need no care.
+  template <std::size_t K>
+  static constexpr bool is_quiet = std::is_trivially_destructible_v<nth_tier<K>>;
+  template <std::size_t K>
+  static constexpr bool all_quiet() noexcept {
+    if constexpr (K == N) {
+      return true;
+    } else {
+      return is_quiet<K> && all_quiet<K + 1>();
+    }
+  }
+
+  /// Nobody else has a reference. In the commonest place (level `process`, no teardown under way)
+  /// everything goes at once, without an atomic read-modify-write.
+  template <std::size_t K, class Where>
+  [[gnu::noinline]] void end_of_unique_owner(Where where) noexcept {
+    constexpr bool may_be_process = std::is_same_v<Where, detail::wherever> ||
+                                    std::is_same_v<Where, context::token<context::process>>;
+    if constexpr (may_be_process) {
+      auto& here = P::state();
+      if (here.at_rest() && !is_static()) [[likely]] {
+        if constexpr (all_quiet<K>()) {
+          sweep<K>();
+        } else {
+          here.begin_teardown();
+          sweep<K>();
+          here.end_teardown();
+        }
+        return;
+      }
+    }
+    this->counts.template close<K>();
+    last_dropped<K>(where);
+  }
+
+  /// The unique owner's cascade at level `process`. Each tier is closed before its teardown (a
+  /// reference to it must not be had any more), and after it the owner looks whether the teardown
+  /// minted a reference to an inner tier; if so, the ordinary cascade goes on.
+  template <std::size_t K>
+  TREFOIL_ALWAYS_INLINE void sweep() noexcept {
+    if constexpr (!is_quiet<K>) this->counts.template close<K>();
+    destroy<K>(context::process);
+    if constexpr (K + 1 == N) {
+      free(context::process);
+    } else {
+      if constexpr (!is_quiet<K>) {
+        if (!this->counts.template untouched<K>()) [[unlikely]] {
+          return cascade_from<K + 1>(context::process);
+        }
+      }
+      sweep<K + 1>();
+    }
+  }
+
   /// Tier K is dead and ours: tear it down, here or elsewhere.
   template <std::size_t K, class Where>
-  TREFOIL_ALWAYS_INLINE void last_dropped(Where where) noexcept {
+  [[gnu::noinline]] void last_dropped(Where where) noexcept {
     if (is_static()) [[unlikely]] return refuse_last<K>();
     auto& here = P::state();
     const context::level level = level_at(where, here);
-    if (!context::allows(level, nth_tier<K>::teardown)) [[unlikely]] return defer<K>();
-    if (here.must_postpone()) [[unlikely]] {
+    if (!context::allows(level, nth_tier<K>::teardown)) return defer<K>();
+    if (here.must_postpone()) {
       this->head::run.set(&resume<K>);
       here.postpone(*this);
       return;
@@ -452,17 +514,21 @@ class basic_staged : detail::header<Traits, sizeof...(Tiers)>,
 
   /// Tears tier K down, and all tiers inside it that nobody else keeps alive.
   template <std::size_t K>
-  TREFOIL_ALWAYS_INLINE void cascade(context::level level) noexcept {
+  void cascade(context::level level) noexcept {
     destroy<K>(level);
     if constexpr (K + 1 == N) {
       free(level);
     } else {
-      if (!this->counts.template put_collective<K + 1>()) return;
-      if constexpr (nth_tier<K + 1>::teardown > nth_tier<K>::teardown) {
-        if (!context::allows(level, nth_tier<K + 1>::teardown)) return defer<K + 1>();
-      }
-      cascade<K + 1>(level);
+      cascade_from<K + 1>(level);
     }
+  }
+
+  /// The tiers outside K are gone: gives up their collective reference, and goes on if it was the last.
+  template <std::size_t K>
+  void cascade_from(context::level level) noexcept {
+    if (!this->counts.template put_collective<K>()) return;
+    if (!context::allows(level, nth_tier<K>::teardown)) return defer<K>();
+    cascade<K>(level);
   }
 
   /// Runs a teardown that was deferred, postponed or handed back. The caller has begun a teardown.

@@ -99,6 +99,18 @@ class separate_counts {
     return put<K>();
   }
 
+  /// No single load shows all counts.
+  template <std::size_t K>
+  [[nodiscard]] static constexpr bool unique_owner() noexcept {
+    return false;
+  }
+  template <std::size_t K>
+  void close() noexcept {}
+  template <std::size_t K>
+  [[nodiscard]] static constexpr bool untouched() noexcept {
+    return false;
+  }
+
   template <std::size_t K>
   [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put_collective() noexcept {
     return put<K>();

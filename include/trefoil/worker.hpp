@@ -52,11 +52,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   }
 
   /// For make(): starts the thread (a drop at level `any` could not), enforces the limit.
-  /// Level: `process`. Cost when there is nothing to do: two relaxed loads.
+  /// Level: `process`. Cost when there is nothing to do: one relaxed load.
   [[nodiscard]] static bool admit() noexcept {
-    if (life_.load(std::memory_order_relaxed) == none) [[unlikely]] static_cast<void>(start());
-    const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
-    return limit == 0 || make_room(limit);
+    return !attention_.load(std::memory_order_relaxed) || attend();
   }
 
   /// Starts the thread if there is none; also after shutdown(). False: none to be had.
@@ -72,6 +70,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     }
     if (P::start_thread(&live)) return true;
     life_.store(none, std::memory_order_release);
+    attention_.store(true, std::memory_order_release);  // the next make() tries again
     return false;
   }
 
@@ -142,6 +141,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static void set_limit(std::uint64_t pending, at_limit what = at_limit::help) noexcept {
     at_limit_.store(what, std::memory_order_relaxed);
     limit_.store(pending, std::memory_order_relaxed);
+    attention_.store(true, std::memory_order_release);
   }
 
   /// Context: any. Cost: four relaxed loads.
@@ -197,7 +197,18 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     }
   }
 
-  TREFOIL_COLD static bool make_room(std::uint64_t limit) noexcept {
+  TREFOIL_COLD static bool attend() noexcept {
+    // acquire: pairs with whoever raised it, so that what he wants attended to is seen below. Lowered
+    // first: whoever raises it from here on is not lost.
+    attention_.exchange(false, std::memory_order_acquire);
+    if (life_.load(std::memory_order_relaxed) == none) static_cast<void>(start());
+    const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
+    if (limit == 0) return true;
+    attention_.store(true, std::memory_order_release);
+    return make_room(limit);
+  }
+
+  static bool make_room(std::uint64_t limit) noexcept {
     const auto& here = P::state();
     if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
       return true;  // not a place to wait or to run somebody else's teardowns
@@ -216,7 +227,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static void after_fork() noexcept {
     if (P::state().runner() == &queue_) return;  // this IS the worker, forking in a teardown
     queue_.forget_runner();
-    if (is_thread(life_.load(std::memory_order_relaxed))) life_.store(none, std::memory_order_relaxed);
+    if (!is_thread(life_.load(std::memory_order_relaxed))) return;
+    life_.store(none, std::memory_order_relaxed);
+    attention_.store(true, std::memory_order_release);
   }
 
   static inline constinit queue queue_{};
@@ -225,6 +238,8 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static inline constinit typename P::template atomic<std::uint64_t> limit_{0};
   static inline constinit typename P::template atomic<at_limit> at_limit_{at_limit::help};
   static inline constinit typename P::template atomic<bool> fork_handled_{false};
+  // make() has something to look at: no thread yet, or a limit.
+  static inline constinit typename P::template atomic<bool> attention_{true};
 };
 
 }  // namespace trefoil
