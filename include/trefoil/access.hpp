@@ -18,7 +18,7 @@ struct access {
 
   template <class T, class... Args>
   static T* build(context::level here, bool& refused, Args&&... args) {
-    return T::build(here, refused, std::forward<Args>(args)...);
+    return birth<T>::build(here, refused, std::forward<Args>(args)...);
   }
 
   /// Wraps a counted reference that the caller owns.
@@ -49,7 +49,7 @@ struct access {
 
   template <class T, class Tier>
   static T* around(Tier& part) noexcept {
-    return T::template around<facts<T>::template index<Tier>>(part);
+    return static_cast<T*>(T::template around<facts<T>::template index<Tier>>(part));
   }
 
   template <class T>
@@ -58,7 +58,9 @@ struct access {
   }
 
   template <class T>
-  using memory = typename T::template memory_of_object<T>;
+  static std::size_t trim() noexcept {
+    return T::trim();
+  }
 };
 
 }  // namespace trefoil::detail

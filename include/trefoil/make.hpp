@@ -124,7 +124,7 @@ template <staged_object T, class Tier>
 /// objects the caller guarantees that no finder holds a stale pointer any more.
 template <staged_object T>
 std::size_t trim() noexcept {
-  return detail::access::memory<std::remove_const_t<T>>::trim();
+  return detail::access::trim<std::remove_const_t<T>>();
 }
 
 }  // namespace trefoil

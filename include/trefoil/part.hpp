@@ -18,12 +18,7 @@ struct part {
 
   [[nodiscard]] Tier* tier() noexcept { return std::launder(reinterpret_cast<Tier*>(bytes)); }
 
-  template <class Memory>
-  [[nodiscard]] void* room(void*, context::level) noexcept {
-    return bytes;
-  }
-  template <class Memory>
-  void give_back(context::level) noexcept {}
+  [[nodiscard]] void* room() noexcept { return bytes; }
 
   /// The part whose tier this is.
   [[nodiscard]] static part* around(Tier* t) noexcept { return reinterpret_cast<part*>(t); }
@@ -36,21 +31,21 @@ struct part<I, Tier, placement::outside> {
     void* owner;
     alignas(Tier) std::byte bytes[sizeof(Tier)];
   };
-  block* own;
+  block* storage;
 
-  [[nodiscard]] Tier* tier() noexcept { return std::launder(reinterpret_cast<Tier*>(own->bytes)); }
+  [[nodiscard]] Tier* tier() noexcept { return std::launder(reinterpret_cast<Tier*>(storage->bytes)); }
 
   template <class Memory>
   [[nodiscard]] void* room(void* owner, context::level here) noexcept {
     void* const memory = Memory::allocate(here);
     if (memory == nullptr) return nullptr;
-    own = ::new (memory) block;
-    own->owner = owner;
-    return own->bytes;
+    storage = ::new (memory) block;
+    storage->owner = owner;
+    return storage->bytes;
   }
   template <class Memory>
   void give_back(context::level here) noexcept {
-    Memory::release(own, here);
+    Memory::release(storage, here);
   }
 
   /// The object whose tier this is.

@@ -47,7 +47,8 @@ inline constexpr bool droppable_in = false;
 /// is allowed there. `droppable_in<ref<mm, identity>, context::any>`. A compile-time constant.
 template <class T, class Tier, context::level L>
 inline constexpr bool droppable_in<ref<T, Tier>, L> =
-    context::allows(L, std::remove_const_t<T>::template needed<detail::facts<T>::template index<Tier>>());
+    context::allows(
+        L, std::remove_const_t<T>::template needed<detail::facts<T>::template index<Tier>>());
 
 /// Without a tier: the WEAKEST reference, to the innermost tier. Who needs more says so.
 /// T is a staged type, or a const one for constant access to the tiers.
@@ -162,6 +163,7 @@ class ref {
   template <class Lower, context::level L>
     requires inside_of<Lower, T, Tier>
   [[nodiscard]] ref<T, Lower> demote(context::token<L> here) && noexcept {
+    check_token<L>();
     return std::move(*this).template demote_at<Lower>(here);
   }
 
@@ -175,10 +177,7 @@ class ref {
   /// could neither run at that level nor be deferred (inline-only objects, tiers marked no_defer).
   template <context::level L>
   void drop(context::token<L> here) noexcept {
-    static_assert(facts::traits::reclaimer::defers || droppable_in<ref, L>,
-                  "trefoil: an inline-only object is dropped at a level that does not allow its teardowns");
-    static_assert(!object::template defers_unwilling<K>(L),
-                  "trefoil: a tier marked no_defer would have to be deferred at this level");
+    check_token<L>();
     drop_at(here);
   }
 
@@ -231,6 +230,14 @@ class ref {
   explicit ref(object* owned) noexcept : object_(owned) {}
   ref(object* other, share_tag) noexcept : object_(other) {
     if (object_ != nullptr) object_->template get<K>();
+  }
+
+  template <context::level L>
+  static constexpr void check_token() noexcept {
+    static_assert(facts::traits::reclaimer::defers || droppable_in<ref, L>,
+                  "trefoil: an inline-only object is dropped at a level that does not allow its teardowns");
+    static_assert(!object::template defers_unwilling<K>(L),
+                  "trefoil: a tier marked no_defer would have to be deferred at this level");
   }
 
   template <class Where>

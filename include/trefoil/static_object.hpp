@@ -30,8 +30,8 @@ class static_object {
     auto* const o = ::new (static_cast<void*>(bytes_)) T;
     bool refused = false;
     // Not from the storage: construct() alone, and no way back.
-    if (!o->construct(detail::access::platform_of<T>::state().here(), refused,
-                      std::forward<Args>(args)...)) {
+    if (!detail::birth<T>::construct(*o, detail::access::platform_of<T>::state().here(), refused,
+                                     std::forward<Args>(args)...)) {
       __builtin_trap();
     }
     o->mark_static();
