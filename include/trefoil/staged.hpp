@@ -225,13 +225,19 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     }
   }
 
+  /// Constant for a teardown that is legal everywhere: no code to defer it is generated.
+  template <std::size_t K>
+  static constexpr bool allowed(context::level here) noexcept {
+    return nth_tier<K>::teardown == context::any || context::allows(here, nth_tier<K>::teardown);
+  }
+
   /// Tier K is dead and ours: tear it down, here or elsewhere.
   template <std::size_t K, class Where>
   [[gnu::noinline]] void last_dropped(Where where) noexcept {
     if (is_static()) [[unlikely]] return refuse_last<K>();
     auto& here = P::state();
     const context::level level = level_at(where, here);
-    if (!context::allows(level, nth_tier<K>::teardown)) return defer<K>();
+    if (!allowed<K>(level)) return defer<K>();
     if (here.must_postpone()) {
       this->run.set(&resume<K>);
       here.postpone(*this);
@@ -257,7 +263,7 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   template <std::size_t K>
   void cascade_from(context::level level) noexcept {
     if (!this->counts.template put_collective<K>()) return;
-    if (!context::allows(level, nth_tier<K>::teardown)) return defer<K>();
+    if (!allowed<K>(level)) return defer<K>();
     cascade<K>(level);
   }
 
@@ -266,7 +272,7 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   static void resume(node& n) noexcept {
     self& o = static_cast<self&>(n);
     const context::level level = P::state().here();
-    if (!context::allows(level, nth_tier<K>::teardown)) return o.template defer<K>();
+    if (!allowed<K>(level)) return o.template defer<K>();
     o.template cascade<K>(level);
   }
 
@@ -274,7 +280,9 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   template <std::size_t K>
   TREFOIL_COLD void defer() noexcept {
     if constexpr (detail::marked_no_defer<nth_tier<K>>()) P::report(misuse::no_defer, this);
-    if constexpr (R::defers) {
+    if constexpr (nth_tier<K>::teardown == context::any) {
+      // never called
+    } else if constexpr (R::defers) {
       this->run.set(&resume<K>);
       R::defer(*this);
     } else {

@@ -170,6 +170,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
 
   /// The thread.
   static void live() noexcept {
+    worker_state_.store(&P::state(), std::memory_order_relaxed);
     life_.store(running, std::memory_order_release);
     P::wake_all(life_);
     for (;;) {
@@ -225,8 +226,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// In the child of a fork() the thread does not exist; the next make(), flush() or start()
   /// starts another. What was queued still is; a teardown that was under way there is not finished.
   static void after_fork() noexcept {
-    if (P::state().runner() == &queue_) return;  // this IS the worker, forking in a teardown
-    queue_.forget_runner();
+    // The forking thread may be the worker itself, in a teardown: then it goes on as such.
+    if (worker_state_.load(std::memory_order_relaxed) == &P::state()) return;
+    if (P::state().runner() != &queue_) queue_.forget_runner();  // else: in help(), and still is
     if (!is_thread(life_.load(std::memory_order_relaxed))) return;
     life_.store(none, std::memory_order_relaxed);
     attention_.store(true, std::memory_order_release);
@@ -238,6 +240,8 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static inline constinit typename P::template atomic<std::uint64_t> limit_{0};
   static inline constinit typename P::template atomic<at_limit> at_limit_{at_limit::help};
   static inline constinit typename P::template atomic<bool> fork_handled_{false};
+  // Tells the worker's thread from others.
+  static inline constinit typename P::template atomic<const void*> worker_state_{nullptr};
   // make() has something to look at: no thread yet, or a limit.
   static inline constinit typename P::template atomic<bool> attention_{true};
 };
