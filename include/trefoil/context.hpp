@@ -101,11 +101,13 @@ class state {
   void postpone(node& n) noexcept { postponed_.push(n); }
 
   /// Brackets a teardown; end_teardown() runs what was postponed meanwhile. Between them
-  /// must_postpone() is true. Never nested in one scope.
-  void begin_teardown() noexcept { mode_ |= tearing_bit; }
+  /// must_postpone() is true. Never nested in one scope: the bit is clear before, set after. (Added
+  /// and subtracted: a compiler would set or clear it by a store of one byte, and the next load of
+  /// the whole word would have to wait for that store to leave the store buffer.)
+  void begin_teardown() noexcept { mode_ += tearing_bit; }
   void end_teardown() noexcept {
     if (!postponed_.empty()) [[unlikely]] run_postponed();
-    mode_ &= ~tearing_bit;
+    mode_ -= tearing_bit;
   }
 
  private:

@@ -184,26 +184,28 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   }
 
   /// Nobody else has a reference. In the commonest place (level `process`, no teardown under way)
-  /// everything goes at once, without an atomic read-modify-write.
+  /// everything goes at once, without an atomic read-modify-write; inline if there is nothing to run.
   template <std::size_t K, class Where>
-  [[gnu::noinline]] void end_of_unique_owner(Where where) noexcept {
+  TREFOIL_ALWAYS_INLINE void end_of_unique_owner(Where where) noexcept {
     constexpr bool may_be_process = std::is_same_v<Where, detail::wherever> ||
                                     std::is_same_v<Where, context::token<context::process>>;
-    if constexpr (may_be_process) {
-      auto& here = P::state();
-      if (here.at_rest() && !is_static()) [[likely]] {
-        if constexpr (all_quiet<K>()) {
-          sweep<K>();
-        } else {
-          here.begin_teardown();
-          sweep<K>();
-          here.end_teardown();
-        }
-        return;
-      }
+    if constexpr (may_be_process && all_quiet<K>()) {
+      if (P::state().at_rest() && !is_static()) [[likely]] return sweep<K>();
     }
-    this->counts.template close<K>();
-    last_dropped<K>(where);
+    unique_owner_tears_down<K>(where);
+  }
+
+  template <std::size_t K, class Where>
+  [[gnu::noinline]] void unique_owner_tears_down(Where where) noexcept {
+    auto& here = P::state();
+    if (here.at_rest() && !is_static() && level_at(where, here) == context::process) [[likely]] {
+      here.begin_teardown();
+      sweep<K>();
+      here.end_teardown();
+    } else {
+      this->counts.template close<K>();
+      last_dropped<K>(where);
+    }
   }
 
   /// The unique owner's cascade at level `process`. Each tier is closed before its teardown (a
