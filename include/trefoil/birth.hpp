@@ -100,8 +100,9 @@ class birth<basic_staged<Traits, Tiers...>> {
                            std::forward<decltype(own)>(own)...);
     };
     if constexpr (K == N - 1 && (is_plain<Args> || ...)) {
-      static_assert((!is_for<Tier, Args>() && ...),
-                    "trefoil: plain arguments go to the innermost tier, which has with<Tier>(...) already");
+      static_assert(
+          (!is_for<Tier, Args>() && ...),
+          "trefoil: plain arguments go to the innermost tier, which has with<Tier>(...) already");
       pick_plain(put_there, std::forward<Args>(args)...);
     } else {
       pick_arguments<Tier>(put_there, std::forward<Args>(args)...);

@@ -129,8 +129,11 @@ Tier* construct_tier(void* at, inner_tiers<Inner...>, const Get& get, Args&&... 
 /// The second half of construction, for tiers that have one.
 template <class Tier>
 [[nodiscard]] bool initialise(Tier& t) noexcept {
-  if constexpr (requires { { Tier::init(t) } -> std::same_as<bool>; }) {
-    static_assert(noexcept(Tier::init(t)), "trefoil: a tier's init is noexcept; it says false instead");
+  if constexpr (requires {
+                  { Tier::init(t) } -> std::same_as<bool>;
+                }) {
+    static_assert(noexcept(Tier::init(t)),
+                  "trefoil: a tier's init is noexcept; it says false instead");
     return Tier::init(t);
   } else {
     return true;

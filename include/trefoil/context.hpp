@@ -106,7 +106,8 @@ class state {
   /// the whole word would have to wait for that store to leave the store buffer.)
   void begin_teardown() noexcept { mode_ += tearing_bit; }
   void end_teardown() noexcept {
-    if (!postponed_.empty()) [[unlikely]] run_postponed();
+    if (!postponed_.empty()) [[unlikely]]
+      run_postponed();
     mode_ -= tearing_bit;
   }
 
@@ -155,9 +156,11 @@ class [[nodiscard]] basic_scope {
   }
 
   ~basic_scope() {
-    if (!state_.postponed_.empty()) [[unlikely]] close_with_work();
+    if (!state_.postponed_.empty()) [[unlikely]]
+      close_with_work();
     state_.mode_ = saved_;
-    if (saved_postponed_ != nullptr) [[unlikely]] put_back(saved_postponed_);
+    if (saved_postponed_ != nullptr) [[unlikely]]
+      put_back(saved_postponed_);
   }
 
   basic_scope(const basic_scope&) = delete;

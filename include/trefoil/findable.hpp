@@ -53,7 +53,8 @@ template <class Tier, findable T>
 /// The same, and the object has that key.
 template <class Tier, findable T>
   requires(tier_of<Tier, T> && detail::has_key<typename detail::facts<T>::traits>)
-[[nodiscard]] ref<T, Tier> try_acquire(T* at, const typename detail::facts<T>::traits::key& key) noexcept {
+[[nodiscard]] ref<T, Tier> try_acquire(T* at,
+                                       const typename detail::facts<T>::traits::key& key) noexcept {
   ref<T, Tier> found = try_acquire<Tier>(at);
   // Only now may the key be read: it cannot change while we hold a tier.
   if (found && !(detail::access::key(*at).get() == key)) found.drop();

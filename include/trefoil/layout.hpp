@@ -93,7 +93,8 @@ class layout : protected header<Traits, sizeof...(Tiers)>,
   template <std::size_t K>
   void give_back_tier(context::level here) noexcept {
     if constexpr (placement_of<nth_tier<K>>() == placement::outside) {
-      static_cast<nth_part<K>&>(*this).template give_back<memory_of_block<typename nth_part<K>::block>>(here);
+      static_cast<nth_part<K>&>(*this)
+          .template give_back<memory_of_block<typename nth_part<K>::block>>(here);
     }
   }
 

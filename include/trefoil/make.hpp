@@ -59,7 +59,8 @@ template <class T, class... Args>
   }
   bool refused = false;
   T* const o = access::build<T>(here, refused, std::forward<Args>(args)...);
-  if (o == nullptr) [[unlikely]] why = refused ? make_failure::refused : make_failure::memory;
+  if (o == nullptr) [[unlikely]]
+    why = refused ? make_failure::refused : make_failure::memory;
   return o;
 }
 
@@ -87,9 +88,7 @@ template <staged_object T, class... Args>
   try {
     return detail::access::wrap<T, outermost_tier<T>>(
         detail::make_or_say_why<T>(why, std::forward<Args>(args)...));
-  } catch (...) {
-    return {};
-  }
+  } catch (...) { return {}; }
 #else
   return detail::access::wrap<T, outermost_tier<T>>(
       detail::make_or_say_why<T>(why, std::forward<Args>(args)...));
@@ -103,7 +102,8 @@ template <staged_object T, class... Args>
 [[nodiscard]] TREFOIL_ALWAYS_INLINE ref<T, outermost_tier<T>> make(Args&&... args) {
   make_failure why{};
   T* const made = detail::make_or_say_why<T>(why, std::forward<Args>(args)...);
-  if (made == nullptr) [[unlikely]] detail::give_up(why);
+  if (made == nullptr) [[unlikely]]
+    detail::give_up(why);
   return detail::access::wrap<T, outermost_tier<T>>(made);
 }
 

@@ -56,7 +56,8 @@ inline constexpr std::size_t misuse_kinds = 12;
     case misuse::forbidden_level: return "inline-only object dropped at too low a level; leaked";
     case misuse::no_defer: return "a tier marked no_defer was deferred";
     case misuse::flush_refused: return "flush called in a teardown or below level process; refused";
-    case misuse::help_refused: return "help or poll called in a teardown or at too low a level; refused";
+    case misuse::help_refused:
+      return "help or poll called in a teardown or at too low a level; refused";
     case misuse::slot_at_any: return "locking slot used at level any; refused";
     case misuse::trim_refused: return "pool trim below level process; refused";
   }

@@ -51,7 +51,8 @@ consteval std::array<unsigned, N> widths_of() {
     return default_widths<N>();
   } else {
     static_assert(sizeof...(Widths) == N, "trefoil: packed_counts<W...> names one width per tier");
-    static_assert((Widths + ... + 0U) <= 64, "trefoil: the widths of packed counts add up to at most 64 bits");
+    static_assert((Widths + ... + 0U) <= 64,
+                  "trefoil: the widths of packed counts add up to at most 64 bits");
     return {Widths...};
   }
 }
@@ -109,7 +110,8 @@ class packed_counts<Widths...>::type {
   /// Tiers outside `alive` dead, the rest owned without a count. exclusive(0): under construction.
   static constexpr word exclusive(std::size_t alive) noexcept {
     word w = 0;
-    for (std::size_t i = 0; i < N; ++i) w |= (i < alive ? dead_value(i) : owned_value(i)) << shift(i);
+    for (std::size_t i = 0; i < N; ++i)
+      w |= (i < alive ? dead_value(i) : owned_value(i)) << shift(i);
     return w;
   }
 
@@ -150,7 +152,8 @@ class packed_counts<Widths...>::type {
   template <std::size_t K>
   TREFOIL_ALWAYS_INLINE void get() noexcept {
     const word old = value<K>(word_.fetch_add(unit<K>, std::memory_order_relaxed));
-    if (!field<K>::takes_one_more(old)) [[unlikely]] repair_get<K>(old);
+    if (!field<K>::takes_one_more(old)) [[unlikely]]
+      repair_get<K>(old);
   }
 
   /// A reference to tier K for somebody who keeps the memory alive (by a lower reference, or because
@@ -161,10 +164,12 @@ class packed_counts<Widths...>::type {
     for (;;) {
       const word v = value<K>(w);
       if (v <= field<K>::dead) return false;
-      if (v >= field<K>::saturated) [[unlikely]] return true;  // pinned: alive for ever
+      if (v >= field<K>::saturated) [[unlikely]]
+        return true;  // pinned: alive for ever
       if (word_.compare_exchange_weak(w, w + unit<K>, std::memory_order_acquire,
                                       std::memory_order_relaxed)) {
-        if (v == field<K>::last_usable) [[unlikely]] pin<K>(misuse::add_not_zero_overflow);
+        if (v == field<K>::last_usable) [[unlikely]]
+          pin<K>(misuse::add_not_zero_overflow);
         return true;
       }
     }
@@ -237,7 +242,8 @@ class packed_counts<Widths...>::type {
     // release: as put(). The get half needs no order.
     const word old = word_.fetch_add(unit<J> - unit<K>, std::memory_order_release);
     const word taken = value<J>(old);
-    if (!field<J>::takes_one_more(taken)) [[unlikely]] repair_get<J>(taken);
+    if (!field<J>::takes_one_more(taken)) [[unlikely]]
+      repair_get<J>(taken);
     return dropped<K>(value<K>(old));
   }
 
@@ -289,7 +295,8 @@ class packed_counts<Widths...>::type {
   /// Judges a decrement of field K by the value it found.
   template <std::size_t K>
   [[nodiscard]] TREFOIL_ALWAYS_INLINE bool dropped(word old) noexcept {
-    if (field<K>::drops_to_alive(old)) [[likely]] return false;
+    if (field<K>::drops_to_alive(old)) [[likely]]
+      return false;
     if (old == field<K>::dead + 1) [[likely]] {
       // Ours alone now. acquire: pairs with the release of every earlier put of this tier.
       static_cast<void>(word_.load(std::memory_order_acquire));
@@ -337,10 +344,10 @@ class packed_counts<Widths...>::type {
   template <std::size_t... K>
   void finish_shared(std::index_sequence<K...>) noexcept {
     const word w = word_.load(std::memory_order_relaxed);
-    const word opened = (word{0} + ... +
-                         (value<K>(w) == field<K>::owned
-                              ? (field<K>::dead + 1 - field<K>::owned) * unit<K>
-                              : word{0}));
+    const word opened =
+        (word{0} + ... +
+         (value<K>(w) == field<K>::owned ? (field<K>::dead + 1 - field<K>::owned) * unit<K>
+                                         : word{0}));
     word_.fetch_add(opened, std::memory_order_release);
   }
 

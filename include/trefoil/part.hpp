@@ -33,7 +33,9 @@ struct part<I, Tier, placement::outside> {
   };
   block* storage;
 
-  [[nodiscard]] Tier* tier() noexcept { return std::launder(reinterpret_cast<Tier*>(storage->bytes)); }
+  [[nodiscard]] Tier* tier() noexcept {
+    return std::launder(reinterpret_cast<Tier*>(storage->bytes));
+  }
 
   template <class Memory>
   [[nodiscard]] void* room(void* owner, context::level here) noexcept {
@@ -50,7 +52,8 @@ struct part<I, Tier, placement::outside> {
 
   /// The object whose tier this is.
   [[nodiscard]] static void* owner_of(Tier* t) noexcept {
-    return reinterpret_cast<block*>(reinterpret_cast<std::byte*>(t) - offsetof(block, bytes))->owner;
+    return reinterpret_cast<block*>(reinterpret_cast<std::byte*>(t) - offsetof(block, bytes))
+        ->owner;
   }
 };
 

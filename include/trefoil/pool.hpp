@@ -59,7 +59,8 @@ class TREFOIL_ONE_PER_PROCESS pool {
 
   /// Memory for one block, or null: out of memory, or none at hand at this level.
   [[nodiscard]] static void* allocate(context::level here) noexcept {
-    if (here == context::any) [[unlikely]] return nullptr;
+    if (here == context::any) [[unlikely]]
+      return nullptr;
     const inside<P, region::pool> mark;
     if constexpr (has_local) {
       cache& mine = local();
@@ -233,7 +234,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
     auto* const base = static_cast<std::byte*>(memory);
     constexpr std::size_t first = (sizeof(slab) + Align - 1) / Align * Align;
     node* chain = nullptr;
-    for (std::size_t at = first + (slab_bytes - first) / Size * Size; at != first; ) {
+    for (std::size_t at = first + (slab_bytes - first) / Size * Size; at != first;) {
       at -= Size;
       node* const n = Blocks::carve(base + at);
       n->next.set(chain);

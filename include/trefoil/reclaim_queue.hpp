@@ -140,9 +140,9 @@ class reclaim_queue {
 
   [[nodiscard]] node* next_node(bool take_more) noexcept {
     const inside<P, region::reclaimer> mark;
-    if (batch_ == nullptr && take_more) batch_ = reversed(incoming_.take_if_any());
-    node* const n = batch_;
-    if (n != nullptr) batch_ = n->next.get();
+    node* n = batch_.get();
+    if (n == nullptr && take_more) n = reversed(incoming_.take_if_any());
+    if (n != nullptr) batch_.set(n->next.get());
     return n;
   }
 
@@ -159,7 +159,7 @@ class reclaim_queue {
 
   take_all_list<P> incoming_;
   take_all_list<P> again_;
-  node* batch_ = nullptr;
+  typename P::template cell<node*> batch_{};  // handed on through runner_
   typename P::template atomic<std::uint32_t> runner_{nobody};
   reclaimer_tally<P> tally_;
 };

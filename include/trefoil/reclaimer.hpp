@@ -60,8 +60,7 @@ class reclaimer_tally {
     const std::uint64_t pending = deferred - run_.load(std::memory_order_relaxed);
     std::uint64_t peak = peak_.load(std::memory_order_relaxed);
     while (pending > peak && !peak_.compare_exchange_weak(peak, pending, std::memory_order_relaxed,
-                                                          std::memory_order_relaxed)) {
-    }
+                                                          std::memory_order_relaxed)) {}
   }
   /// Before the node is run: afterwards its object may be another one already.
   void begun_one() noexcept { run_.fetch_add(1, std::memory_order_relaxed); }

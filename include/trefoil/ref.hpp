@@ -46,9 +46,8 @@ inline constexpr bool droppable_in = false;
 /// Whether dropping a reference of type R at level L never defers: every teardown that it can cause
 /// is allowed there. `droppable_in<ref<mm, identity>, context::any>`. A compile-time constant.
 template <class T, class Tier, context::level L>
-inline constexpr bool droppable_in<ref<T, Tier>, L> =
-    context::allows(
-        L, std::remove_const_t<T>::template needed<detail::facts<T>::template index<Tier>>());
+inline constexpr bool droppable_in<ref<T, Tier>, L> = context::allows(
+    L, std::remove_const_t<T>::template needed<detail::facts<T>::template index<Tier>>());
 
 /// Without a tier: the WEAKEST reference, to the innermost tier. Who needs more says so.
 /// T is a staged type, or a const one for constant access to the tiers.
@@ -234,8 +233,9 @@ class ref {
 
   template <context::level L>
   static constexpr void check_token() noexcept {
-    static_assert(facts::traits::reclaimer::defers || droppable_in<ref, L>,
-                  "trefoil: an inline-only object is dropped at a level that does not allow its teardowns");
+    static_assert(
+        facts::traits::reclaimer::defers || droppable_in<ref, L>,
+        "trefoil: an inline-only object is dropped at a level that does not allow its teardowns");
     static_assert(!object::template defers_unwilling<K>(L),
                   "trefoil: a tier marked no_defer would have to be deferred at this level");
   }

@@ -47,8 +47,7 @@ class slot<ref<T, Tier>> {
 
   /// Drops what it holds. As every destructor: nobody else may be using the slot.
   ~slot() {
-    value_type last = detail::access::wrap<T, Tier>(
-        pointer(word_.load(std::memory_order_acquire)));
+    value_type last = detail::access::wrap<T, Tier>(pointer(word_.load(std::memory_order_acquire)));
   }
 
   /// A reference to what the slot holds now, empty if nothing. `load<Lower>()`: one to a tier inside,
@@ -101,7 +100,8 @@ class slot<ref<T, Tier>> {
 
   /// A handler may have interrupted the holder of the lock: it would spin for ever.
   [[nodiscard]] bool refused() const noexcept {
-    if (P::state().here() != context::any) [[likely]] return false;
+    if (P::state().here() != context::any) [[likely]]
+      return false;
     P::report(misuse::slot_at_any, this);
     return true;
   }

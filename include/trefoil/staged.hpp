@@ -50,8 +50,9 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   static_assert((detail::check_tier<Tiers>::passed && ...));
   static_assert(((detail::count_of<Tiers, Tiers...> == 1) && ...),
                 "trefoil: the tiers of a staged object are different classes");
-  static_assert(staged_traits<Traits>,
-                "trefoil: the traits name platform, counts, reclaimer and storage (staged_facts.hpp)");
+  static_assert(
+      staged_traits<Traits>,
+      "trefoil: the traits name platform, counts, reclaimer and storage (staged_facts.hpp)");
 
   using base = detail::layout<Traits, Tiers...>;
   using self = basic_staged;
@@ -63,13 +64,15 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   template <std::size_t K>
   using nth_tier = typename detail::nth<K, Tiers...>::type;
 
-  static_assert(detail::is_findable<Traits>() || !detail::has_key<Traits>,
-                "trefoil: a key is for findable objects: add 'static constexpr bool findable = true'");
+  static_assert(
+      detail::is_findable<Traits>() || !detail::has_key<Traits>,
+      "trefoil: a key is for findable objects: add 'static constexpr bool findable = true'");
 
   /// A tier from From inwards that must not be deferred needs more than `here`.
   template <std::size_t From>
   static constexpr bool defers_unwilling(context::level here) noexcept {
-    const bool own = detail::marked_no_defer<nth_tier<From>>() && !context::allows(here, nth_tier<From>::teardown);
+    const bool own = detail::marked_no_defer<nth_tier<From>>() &&
+                     !context::allows(here, nth_tier<From>::teardown);
     if constexpr (From + 1 == N) {
       return own;
     } else {
@@ -140,7 +143,8 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     } else if (!this->counts.template put<K>()) {
       return;
     }
-    if (is_static()) [[unlikely]] return refuse_last<K>();
+    if (is_static()) [[unlikely]]
+      return refuse_last<K>();
     this->run.set(&resume<K>);
     list.add(*this);
   }
@@ -190,7 +194,8 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     constexpr bool may_be_process = std::is_same_v<Where, detail::wherever> ||
                                     std::is_same_v<Where, context::token<context::process>>;
     if constexpr (may_be_process && all_quiet<K>()) {
-      if (P::state().at_rest() && !is_static()) [[likely]] return sweep<K>();
+      if (P::state().at_rest() && !is_static()) [[likely]]
+        return sweep<K>();
     }
     unique_owner_tears_down<K>(where);
   }
@@ -236,7 +241,8 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   /// Tier K is dead and ours: tear it down, here or elsewhere.
   template <std::size_t K, class Where>
   [[gnu::noinline]] void last_dropped(Where where) noexcept {
-    if (is_static()) [[unlikely]] return refuse_last<K>();
+    if (is_static()) [[unlikely]]
+      return refuse_last<K>();
     auto& here = P::state();
     const context::level level = level_at(where, here);
     if (!allowed<K>(level)) return defer<K>();
@@ -291,7 +297,6 @@ class basic_staged : detail::layout<Traits, Tiers...> {
       P::report(misuse::forbidden_level, this);  // and leak: there is nobody to give it to
     }
   }
-
 };
 
 }  // namespace trefoil

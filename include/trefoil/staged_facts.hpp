@@ -62,7 +62,8 @@ struct key_cell<Traits> {
 /// What outlives every tier. The node comes first: a free block of the pool is its node.
 template <class Traits, std::size_t N>
 struct header : deferred<typename Traits::platform> {
-  typename Traits::counts::template type<typename Traits::platform, N, is_findable<Traits>()> counts;
+  typename Traits::counts::template type<typename Traits::platform, N, is_findable<Traits>()>
+      counts;
   [[no_unique_address]] key_cell<Traits> key;
 };
 
@@ -94,7 +95,8 @@ concept staged_object = detail::is_staged<std::remove_const_t<T>>;
 
 /// Tier is one of T's tiers.
 template <class Tier, class T>
-concept tier_of = staged_object<T> && (detail::facts<T>::template index<Tier> < detail::facts<T>::size);
+concept tier_of =
+    staged_object<T> && (detail::facts<T>::template index<Tier> < detail::facts<T>::size);
 
 template <class T>
 using outermost_tier = typename detail::facts<T>::template tier<0>;

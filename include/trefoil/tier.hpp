@@ -58,15 +58,18 @@ consteval bool marked_no_defer() {
 /// Checks a tier and says in words what is wrong with it. Instantiated with every staged object.
 template <class Tier>
 struct check_tier {
-  static_assert(std::is_class_v<Tier>, "trefoil: a tier is a class, not a reference, pointer or number");
-  static_assert(std::is_same_v<Tier, std::remove_cv_t<Tier>>,
-                "trefoil: a tier is not const or volatile; ref<const T, Tier> gives constant access");
+  static_assert(std::is_class_v<Tier>,
+                "trefoil: a tier is a class, not a reference, pointer or number");
+  static_assert(
+      std::is_same_v<Tier, std::remove_cv_t<Tier>>,
+      "trefoil: a tier is not const or volatile; ref<const T, Tier> gives constant access");
   static_assert(declares_teardown_level<Tier>,
                 "trefoil: a tier declares the level its teardown needs, as "
                 "'static constexpr auto teardown = trefoil::context::any' (or atomic, or process)");
   static_assert(std::is_nothrow_destructible_v<Tier>,
                 "trefoil: a tier's destructor is its teardown; it must be accessible and noexcept");
-  static_assert(!std::is_abstract_v<Tier>, "trefoil: a tier is constructed in place; it cannot be abstract");
+  static_assert(!std::is_abstract_v<Tier>,
+                "trefoil: a tier is constructed in place; it cannot be abstract");
   static constexpr bool passed = true;
 };
 

@@ -64,10 +64,12 @@ class separate_counts {
     word v = at<K>().load(std::memory_order_relaxed);
     for (;;) {
       if (v <= field::dead) return false;
-      if (v >= field::saturated) [[unlikely]] return true;
+      if (v >= field::saturated) [[unlikely]]
+        return true;
       if (at<K>().compare_exchange_weak(v, v + 1, std::memory_order_acquire,
                                         std::memory_order_relaxed)) {
-        if (v == field::last_usable) [[unlikely]] pin(at<K>(), misuse::add_not_zero_overflow);
+        if (v == field::last_usable) [[unlikely]]
+          pin(at<K>(), misuse::add_not_zero_overflow);
         return true;
       }
     }
@@ -81,7 +83,8 @@ class separate_counts {
   template <std::size_t K>
   [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put() noexcept {
     const word old = at<K>().fetch_sub(1, std::memory_order_release);
-    if (field::drops_to_alive(old)) [[likely]] return false;
+    if (field::drops_to_alive(old)) [[likely]]
+      return false;
     if (old == field::dead + 1) [[likely]] {
       // acquire: pairs with the release of every earlier put of this tier.
       static_cast<void>(at<K>().load(std::memory_order_acquire));
@@ -149,7 +152,7 @@ class separate_counts {
       if (field::settled(v)) return;
       first = v < field::saturated + field::owned;
     } while (!references.compare_exchange_weak(v, field::pinned, std::memory_order_relaxed,
-                                          std::memory_order_relaxed));
+                                               std::memory_order_relaxed));
     if (first) P::report(kind, this);
   }
 

@@ -95,7 +95,9 @@ struct TREFOIL_ONE_PER_PROCESS threads {
     detail::park(word, expected);
   }
   static void wake_one(std::atomic<std::uint32_t>& word) noexcept { detail::unpark(word, 1); }
-  static void wake_all(std::atomic<std::uint32_t>& word) noexcept { detail::unpark(word, detail::unpark_all); }
+  static void wake_all(std::atomic<std::uint32_t>& word) noexcept {
+    detail::unpark(word, detail::unpark_all);
+  }
 
   /// Detached, all signals blocked: the process's handlers run on its own threads.
   static bool start_thread(void (*run)()) noexcept {
