@@ -21,6 +21,7 @@
 /// `drop_into`. Lock wrappers are the place for that.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "trefoil/attributes.hpp"
@@ -88,8 +89,14 @@ class state {
   [[nodiscard]] bool inside_teardown() const noexcept { return mode_ > level_bits; }
 
   /// The reclaimer whose work this thread is running, or null.
-  [[nodiscard]] const void* runner() const noexcept { return runner_; }
-  void set_runner(const void* reclaimer) noexcept { runner_ = reclaimer; }
+  [[nodiscard]] const void* runner() const noexcept {
+    return runner_.load(std::memory_order_relaxed);
+  }
+  /// acq_rel: a look at the reclaimer's lists after this call is not moved before it, so that a
+  /// handler which interrupts in between is either seen by that look or sees the change.
+  void set_runner(const void* reclaimer) noexcept {
+    runner_.exchange(reclaimer, std::memory_order_acq_rel);
+  }
 
   /// A final drop must not run its teardown now: one is under way already, or scopes inside
   /// teardowns have nested too deep.
@@ -128,8 +135,9 @@ class state {
   static constexpr unsigned nesting(mode m) noexcept { return m / nesting_unit; }
 
   mode mode_ = mode_at(level::process);
-  const void* runner_ = nullptr;  // kept by scopes: a scope inside a reclaimer is still inside it
-  take_all_list<P> postponed_;    // atomic only for the sake of handlers on the same thread
+  // Kept by scopes: a scope inside a reclaimer is still inside it.
+  typename P::template atomic<const void*> runner_{nullptr};
+  take_all_list<P> postponed_;  // atomic only for the sake of handlers on the same thread
 };
 
 /// Sets the level of the present thread while it lives. Scopes nest; a scope can only lower the

@@ -84,19 +84,20 @@ class reclaim_queue {
   /// and is in no teardown. Below `process`, what is not allowed goes back to the queue.
   std::size_t run(std::size_t most) noexcept {
     auto& here = P::state();
-    // Below `process` deferral again must not come straight back to us: it would never end.
-    const bool to_the_end = here.here() == context::process;
-    if (to_the_end) here.set_runner(this);
-    // Usually empty; not in the child of a fork() that took place in the middle of a run.
-    std::size_t done = run_each(here, reversed(again_.take_if_any()));
-    while (done < most) {
-      node* const n = next_node(/*take_more=*/to_the_end || done == 0);
-      if (n == nullptr) break;
-      run_one(here, *n);
-      ++done;
-      while (node* chain = again_.take_if_any()) done += run_each(here, reversed(chain));
-    }
-    if (to_the_end) here.set_runner(nullptr);
+    if (here.here() != context::process) return run_what_is_allowed(here, most);
+    std::size_t done = 0;
+    do {
+      here.set_runner(this);
+      done += run_again(here);
+      while (done < most) {
+        node* const n = next_node(/*take_more=*/true);
+        if (n == nullptr) break;
+        run_one(here, *n);
+        done += 1 + run_again(here);
+      }
+      here.set_runner(nullptr);
+      // A signal handler on this thread may have deferred to us just before.
+    } while (!again_.empty());
     return done;
   }
 
@@ -119,23 +120,38 @@ class reclaim_queue {
     here.end_teardown();
   }
 
+  /// What the teardowns that ran here have deferred again, and what those deferred.
+  std::size_t run_again(context::state<P>& here) noexcept {
+    std::size_t done = 0;
+    while (node* n = reversed(again_.take_if_any())) {
+      while (n != nullptr) {
+        node* const next = n->next.get();
+        run_one(here, *n);
+        n = next;
+        ++done;
+      }
+    }
+    return done;
+  }
+
+  /// Below `process`: one batch, and this thread does not count as the runner, so that what has to
+  /// be deferred again goes to the end of the queue instead of coming straight back.
+  std::size_t run_what_is_allowed(context::state<P>& here, std::size_t most) noexcept {
+    std::size_t done = 0;
+    for (; done < most; ++done) {
+      node* const n = next_node(/*take_more=*/done == 0);
+      if (n == nullptr) break;
+      run_one(here, *n);
+    }
+    return done;
+  }
+
   static void pass(node& n) noexcept {
     auto& passed = static_cast<barrier&>(n).passed;
     // release: pairs with the acquire in flush(). After the store the barrier may be gone; waking
     // uses its address alone.
     passed.store(1, std::memory_order_release);
     if constexpr (requires { P::wake_all(passed); }) P::wake_all(passed);
-  }
-
-  std::size_t run_each(context::state<P>& here, node* n) noexcept {
-    std::size_t done = 0;
-    while (n != nullptr) {
-      node* const next = n->next.get();
-      run_one(here, *n);
-      n = next;
-      ++done;
-    }
-    return done;
   }
 
   [[nodiscard]] node* next_node(bool take_more) noexcept {
