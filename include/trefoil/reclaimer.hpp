@@ -57,7 +57,10 @@ class reclaimer_tally {
   /// the number of objects when one is run, made and deferred again in between.
   void deferred_one() noexcept {
     const std::uint64_t deferred = deferred_.fetch_add(1, std::memory_order_relaxed) + 1;
-    const std::uint64_t pending = deferred - run_.load(std::memory_order_relaxed);
+    // Others may have been deferred and run since: then `run` is ahead of what we added to, and all
+    // we know is that ours is pending. Never too much: `run` is read after `deferred`.
+    const std::uint64_t run = run_.load(std::memory_order_relaxed);
+    const std::uint64_t pending = deferred > run ? deferred - run : 1;
     std::uint64_t peak = peak_.load(std::memory_order_relaxed);
     while (pending > peak && !peak_.compare_exchange_weak(peak, pending, std::memory_order_relaxed,
                                                           std::memory_order_relaxed)) {}
