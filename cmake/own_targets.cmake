@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# What Trefoil's own tests, examples and benchmarks are built with. Users never see any of it.
+
+set(CMAKE_CXX_EXTENSIONS OFF) # the headers must not lean on GNU C++
+
+add_library(trefoil_warnings INTERFACE)
+target_compile_options(
+    trefoil_warnings
+    INTERFACE -Wall
+              -Wextra
+              -Wpedantic
+              -Wconversion
+              -Wshadow
+              # g++ 12 sees an overlap in every "literal" + std::string (GCC bug 105651).
+              $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
+              $<$<BOOL:${TREFOIL_WERROR}>:-Werror>)
+
+if(TREFOIL_SANITIZE)
+    # For the whole directory, not per target: a program of which only some objects are instrumented
+    # misses errors (address) or reports false ones (thread).
+    add_compile_options(
+        -fsanitize=${TREFOIL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${TREFOIL_SANITIZE})
+endif()
+
+# trefoil_add_test(<name> SOURCES <file>... [LABELS <label>...] [OPTIONS <compile option>...]
+#                  [LIBRARIES <target>...] [NO_SANITIZER])
+#
+# One GoogleTest executable and ONE ctest entry for it: a process per test case would cost more than
+# the cases themselves. NO_SANITIZER: the test does what no sanitizer survives (it replaces malloc,
+# say), so it is left out of sanitizer builds.
+function(trefoil_add_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_SANITIZER" "" "SOURCES;LABELS;OPTIONS;LIBRARIES")
+    if(arg_UNPARSED_ARGUMENTS OR NOT arg_SOURCES)
+        message(FATAL_ERROR "trefoil_add_test(${name}): SOURCES missing or strange argument: "
+                            "'${arg_UNPARSED_ARGUMENTS}'")
+    endif()
+    if(arg_NO_SANITIZER AND TREFOIL_SANITIZE)
+        message(STATUS "trefoil: left out under -fsanitize=${TREFOIL_SANITIZE}: ${name}")
+        return()
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_compile_options(${name} PRIVATE ${arg_OPTIONS})
+    target_link_libraries(
+        ${name} PRIVATE trefoil::trefoil trefoil_warnings GTest::gtest_main ${arg_LIBRARIES})
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    # A deadlock is a likely failure of this library: it has to end, and with a name.
+    set(timeout 120)
+    if("long" IN_LIST arg_LABELS)
+        set(timeout 1200)
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${timeout})
+endfunction()
+
+# trefoil_add_must_not_compile(<name> <file> [<regex>])
+#
+# Registers one case of tests/must_not_compile (the format is described there). With a regex the
+# roles change: the case is itself faulty, and the harness must refuse it with this message.
+function(trefoil_add_must_not_compile name file)
+    get_filename_component(file "${file}" ABSOLUTE)
+    add_test(
+        NAME ${name}
+        COMMAND
+            "${CMAKE_COMMAND}" "-DCOMPILER=${CMAKE_CXX_COMPILER}"
+            "-DCOMPILER_ID=${CMAKE_CXX_COMPILER_ID}" "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include"
+            "-DSOURCE=${file}" -P "${PROJECT_SOURCE_DIR}/cmake/must_not_compile.cmake")
+    set_tests_properties(${name} PROPERTIES LABELS must-not-compile TIMEOUT 120)
+    if(ARGC GREATER 2)
+        set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${ARGV2}")
+    endif()
+endfunction()
