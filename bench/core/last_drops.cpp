@@ -25,7 +25,8 @@ using trefoil::worker;
 
 /// The same object twice, but for the level that its outermost tier declares.
 template <context::level Outer>
-using three_busy = trefoil::staged<busy_tier<0, Outer>, busy_tier<1, context::any>, busy_tier<2, context::any>>;
+using three_busy =
+    trefoil::staged<busy_tier<0, Outer>, busy_tier<1, context::any>, busy_tier<2, context::any>>;
 using all_any = three_busy<context::any>;
 using outer_needs_process = three_busy<context::process>;
 static_assert(sizeof(all_any) == sizeof(outer_needs_process));
@@ -138,7 +139,8 @@ struct witness {
     dead.notify_one();
   }
 };
-using witnessed = trefoil::staged<busy_tier<0, context::process>, busy_tier<1, context::any>, witness>;
+using witnessed =
+    trefoil::staged<busy_tier<0, context::process>, busy_tier<1, context::any>, witness>;
 
 /// From the drop until the object is gone, the worker's wake-up included.
 class punt_to_idle_worker {
@@ -173,8 +175,8 @@ void add_last_drops(std::vector<operation>& to) {
   to.push_back(measured<open_scope>("scope", "context::scope, open and close"));
   to.push_back(measured<drop_at_process>("last_drop_process", "last drop, freed inline", objects));
   to.push_back(measured<drop_at_any>("last_drop_any", "the same at level any", objects));
-  to.push_back(measured<punt_to_busy_worker>("punt_busy_worker", "punted, worker busy: the drop",
-                                             objects));
+  to.push_back(
+      measured<punt_to_busy_worker>("punt_busy_worker", "punted, worker busy: the drop", objects));
   to.push_back(measured<punt_to_idle_worker>("punt_idle_worker",
                                              "punted, worker asleep: until freed", 4,
                                              /*countable=*/false));

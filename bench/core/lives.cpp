@@ -65,7 +65,8 @@ struct from_free_list {
   static void* allocate() {
     static_assert(sizeof(T) >= sizeof(block));
     block* const b = first<T>;
-    if (b == nullptr) [[unlikely]] return ::operator new(sizeof(T));
+    if (b == nullptr) [[unlikely]]
+      return ::operator new(sizeof(T));
     first<T> = b->next;
     return b;
   }

@@ -110,8 +110,8 @@ nanoseconds slice(const operation& op) {
 }
 
 const operation& find(std::span<const operation> all, std::string_view name) {
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const operation& op) { return op.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const operation& op) { return op.name == name; });
   if (found == all.end()) {
     std::fprintf(stderr, "bench_core: no operation '%.*s'; see --list\n",
                  static_cast<int>(name.size()), name.data());
@@ -152,8 +152,7 @@ void run_for_counting(std::span<const operation> all, std::span<const std::strin
       bench_measured(op.run, count);
       op.finish();
     }
-    std::printf("%.*s %zu\n", static_cast<int>(name.size()), name.data(),
-                op.batch - op.batch / 4);
+    std::printf("%.*s %zu\n", static_cast<int>(name.size()), name.data(), op.batch - op.batch / 4);
   }
 }
 
@@ -162,7 +161,8 @@ void register_all(std::span<const operation> all) {
     benchmark::RegisterBenchmark(std::string(op.name).c_str(), [&op](benchmark::State& state) {
       while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(op.batch))) {
         std::optional<nanoseconds> took;
-        for (int tries = 0; !took && tries < too_many_refused; ++tries) took = time_batch(op, op.batch);
+        for (int tries = 0; !took && tries < too_many_refused; ++tries)
+          took = time_batch(op, op.batch);
         if (!took) return state.SkipWithError("not one valid run");
         state.SetIterationTime(std::chrono::duration<double>(*took).count());
       }

@@ -23,8 +23,8 @@ using nanoseconds = std::chrono::duration<double, std::nano>;
 struct operation {
   std::string_view name;
   std::string_view what;
-  std::size_t batch;       // operations per call
-  bool countable;          // its instructions: the same each time, and all on this thread
+  std::size_t batch;  // operations per call
+  bool countable;     // its instructions: the same each time, and all on this thread
 
   void (*prepare)(std::size_t count) = nullptr;
   void (*run)(std::size_t count) = nullptr;

@@ -44,7 +44,8 @@ struct inc_dec {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       count.fetch_add(1, std::memory_order_relaxed);
-      if (count.fetch_sub(1, std::memory_order_release) == 1) [[unlikely]] last = true;
+      if (count.fetch_sub(1, std::memory_order_release) == 1) [[unlikely]]
+        last = true;
       forget(*this);
     }
   }
@@ -232,7 +233,8 @@ void add_references(std::vector<operation>& to) {
   to.push_back(measured<demote>("demote", "ref demote, alone", references));
   to.push_back(measured<share_then_drop>("share_then_drop", "the same in two steps", references));
   to.push_back(measured<copy_demote_drop>("copy_demote_drop", "ref copy + demote + drop"));
-  to.push_back(measured<copy_two_step_drop>("copy_share_drop_drop", "ref copy + share + drop + drop"));
+  to.push_back(
+      measured<copy_two_step_drop>("copy_share_drop_drop", "ref copy + share + drop + drop"));
 }
 
 }  // namespace bench

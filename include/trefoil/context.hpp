@@ -68,7 +68,7 @@ class basic_scope;
 /// Final drops inside a teardown do not recurse: they are postponed to `postponed_`, and whoever
 /// began the outermost teardown runs them before it returns.
 template <class P>
-class state {
+class TREFOIL_ONE_PER_PROCESS state {
  public:
   using node = deferred<P>;
 

@@ -35,7 +35,7 @@ namespace trefoil {
 
 /// A free block is a bare deferral node; allocation hands out raw memory.
 template <class P>
-struct raw_blocks {
+struct TREFOIL_ONE_PER_PROCESS raw_blocks {
   static constexpr bool type_stable = false;
   static deferred<P>* carve(void* at) noexcept { return ::new (at) deferred<P>; }
   static deferred<P>* freed(void* at) noexcept { return ::new (at) deferred<P>; }

@@ -85,9 +85,8 @@ const journal::entries all_gone{"-outer", "-middle", "-inner"};
 
 template <class Counts>
 struct minting : staged_test {
-  using plan = behaviour<Counts>;
-  minting() { plan::reset(); }
-  ~minting() override { plan::reset(); }
+  minting() { behaviour<Counts>::reset(); }
+  ~minting() override { behaviour<Counts>::reset(); }
 
   ref<object<Counts>, outer<Counts>> whole;
   ref<object<Counts>, middle<Counts>> kept_middle;
@@ -122,7 +121,7 @@ TYPED_TEST(minting, by_a_holder_counts_as_any_reference) {
 }
 
 TYPED_TEST(minting, in_a_teardown_keeps_the_inner_tier_beyond_it) {
-  this->plan::in_outer_teardown = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_teardown = [this](outer<TypeParam>& self) {
     this->kept_inner = ref_from_tier<object<TypeParam>>(*self.in->in);
   };
   this->for_each_way_down([this] {
@@ -137,7 +136,7 @@ TYPED_TEST(minting, in_a_teardown_keeps_the_inner_tier_beyond_it) {
 }
 
 TYPED_TEST(minting, in_a_teardown_keeps_the_next_tier_beyond_it) {
-  this->plan::in_outer_teardown = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_teardown = [this](outer<TypeParam>& self) {
     this->kept_middle = ref_from_tier<object<TypeParam>>(*self.in);
   };
   this->for_each_way_down([this] {
@@ -152,10 +151,10 @@ TYPED_TEST(minting, in_a_teardown_keeps_the_next_tier_beyond_it) {
 }
 
 TYPED_TEST(minting, in_every_teardown_keeps_what_is_inside_each) {
-  this->plan::in_outer_teardown = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_teardown = [this](outer<TypeParam>& self) {
     this->kept_middle = ref_from_tier<object<TypeParam>>(*self.in);
   };
-  this->plan::in_middle_teardown = [this](middle<TypeParam>& self) {
+  behaviour<TypeParam>::in_middle_teardown = [this](middle<TypeParam>& self) {
     this->kept_inner = ref_from_tier<object<TypeParam>>(*self.in);
   };
   this->for_each_way_down([this] {
@@ -170,7 +169,7 @@ TYPED_TEST(minting, in_every_teardown_keeps_what_is_inside_each) {
 }
 
 TYPED_TEST(minting, in_a_teardown_and_dropped_in_it_changes_nothing) {
-  this->plan::in_outer_teardown = [](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_teardown = [](outer<TypeParam>& self) {
     auto lazy = ref_from_tier<object<TypeParam>>(*self.in);
     auto bare = lazy.template share<inner<TypeParam>>();
     EXPECT_TRUE(lazy && bare);
@@ -189,13 +188,13 @@ TYPED_TEST(minting, of_the_tier_in_teardown_is_refused) {
   bool outer_refused = false;
   bool middle_refused = false;
   bool inner_refused = false;
-  this->plan::in_outer_teardown = [&](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_teardown = [&](outer<TypeParam>& self) {
     outer_refused = !ref_from_tier<object<TypeParam>>(self);
   };
-  this->plan::in_middle_teardown = [&](middle<TypeParam>& self) {
+  behaviour<TypeParam>::in_middle_teardown = [&](middle<TypeParam>& self) {
     middle_refused = !ref_from_tier<object<TypeParam>>(self);
   };
-  this->plan::in_inner_teardown = [&](inner<TypeParam>& self) {
+  behaviour<TypeParam>::in_inner_teardown = [&](inner<TypeParam>& self) {
     inner_refused = !ref_from_tier<object<TypeParam>>(self);
   };
   this->for_each_way_down([&] {
@@ -210,7 +209,7 @@ TYPED_TEST(minting, of_the_tier_in_teardown_is_refused) {
 TYPED_TEST(minting, does_not_lead_back_to_the_tier_in_teardown) {
   bool from_middle = true;
   bool from_inner = true;
-  this->plan::in_outer_teardown = [&](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_teardown = [&](outer<TypeParam>& self) {
     auto lazy = ref_from_tier<object<TypeParam>>(*self.in);
     from_middle = bool(lazy.template promote<outer<TypeParam>>());
     auto bare = ref_from_tier<object<TypeParam>>(*self.in->in);
@@ -228,7 +227,7 @@ TYPED_TEST(minting, does_not_lead_back_to_the_tier_in_teardown) {
 // ---- construction ---------------------------------------------------------------------------------
 
 TYPED_TEST(minting, in_a_constructor_gives_references_to_the_tiers_inside) {
-  this->plan::in_outer_constructor = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_constructor = [this](outer<TypeParam>& self) {
     this->kept_inner = ref_from_tier<object<TypeParam>>(*self.in->in);
     ASSERT_TRUE(this->kept_inner);
     EXPECT_FALSE(this->kept_inner.template promote<outer<TypeParam>>()) << "not constructed yet";
@@ -247,11 +246,11 @@ TYPED_TEST(minting, in_a_constructor_gives_references_to_the_tiers_inside) {
 }
 
 TYPED_TEST(minting, in_two_constructors_counts_both) {
-  this->plan::in_middle_constructor = [this](middle<TypeParam>& self) {
+  behaviour<TypeParam>::in_middle_constructor = [this](middle<TypeParam>& self) {
     this->kept_inner = ref_from_tier<object<TypeParam>>(*self.in);
     EXPECT_FALSE(this->kept_inner.template promote<middle<TypeParam>>()) << "not constructed yet";
   };
-  this->plan::in_outer_constructor = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_constructor = [this](outer<TypeParam>& self) {
     this->kept_middle = ref_from_tier<object<TypeParam>>(*self.in);
     EXPECT_TRUE(this->kept_middle);
     EXPECT_FALSE(this->kept_middle.template promote<outer<TypeParam>>());
@@ -268,7 +267,7 @@ TYPED_TEST(minting, in_two_constructors_counts_both) {
 }
 
 TYPED_TEST(minting, in_a_constructor_and_dropped_in_it_tears_nothing_down) {
-  this->plan::in_outer_constructor = [](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_constructor = [](outer<TypeParam>& self) {
     ref_from_tier<object<TypeParam>>(*self.in->in).drop();
     ref_from_tier<object<TypeParam>>(*self.in).drop();
   };
@@ -281,7 +280,7 @@ TYPED_TEST(minting, in_a_constructor_and_dropped_in_it_tears_nothing_down) {
 }
 
 TYPED_TEST(minting, in_a_constructor_that_throws_keeps_what_was_built) {
-  this->plan::in_outer_constructor = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_constructor = [this](outer<TypeParam>& self) {
     this->kept_middle = ref_from_tier<object<TypeParam>>(*self.in);
     throw std::runtime_error("after the reference was given away");
   };
@@ -295,7 +294,7 @@ TYPED_TEST(minting, in_a_constructor_that_throws_keeps_what_was_built) {
 }
 
 TYPED_TEST(minting, in_a_constructor_that_throws_keeps_the_innermost_alone) {
-  this->plan::in_outer_constructor = [this](outer<TypeParam>& self) {
+  behaviour<TypeParam>::in_outer_constructor = [this](outer<TypeParam>& self) {
     this->kept_inner = ref_from_tier<object<TypeParam>>(*self.in->in);
     throw std::runtime_error("after the reference was given away");
   };

@@ -50,7 +50,7 @@ class thread_end {
   thread_exit_hook* hooks_ = nullptr;
 };
 
-struct thread_end_passed {
+struct TREFOIL_ONE_PER_PROCESS thread_end_passed {
   bool value = false;
 };
 inline bool& thread_end::passed() noexcept { return per_thread<thread_end_passed>.value; }
