@@ -51,6 +51,7 @@ consteval std::array<unsigned, N> widths_of() {
     return default_widths<N>();
   } else {
     static_assert(sizeof...(Widths) == N, "trefoil: packed_counts<W...> names one width per tier");
+    static_assert(((Widths >= 8) && ...), "trefoil: a count field has 8 to 64 bits");
     static_assert((Widths + ... + 0U) <= 64,
                   "trefoil: the widths of packed counts add up to at most 64 bits");
     return {Widths...};

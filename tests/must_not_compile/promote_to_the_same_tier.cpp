@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one keeps needs no promotion.
+// error: outside_of<
+#include "mm.hpp"
+
+#ifdef TREFOIL_VALID
+void holder(trefoil::ref<mm, page_directory> lazy) { static_cast<void>(lazy.promote<mappings>()); }
+#else
+void holder(trefoil::ref<mm, page_directory> lazy) {
+  static_cast<void>(lazy.promote<page_directory>());
+}
+#endif
