@@ -108,7 +108,7 @@ template <class Payload>
 struct shared_ptr_life {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
-      const std::shared_ptr<Payload> p = std::make_shared<Payload>();
+      std::shared_ptr<Payload> p = std::make_shared<Payload>();
       DoNotOptimize(p.get());
     }
   }
@@ -129,7 +129,7 @@ template <class Object>
 struct staged_life {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
-      const trefoil::ref<Object, trefoil::outermost_tier<Object>> r = trefoil::make<Object>();
+      trefoil::ref<Object, trefoil::outermost_tier<Object>> r = trefoil::make<Object>();
       DoNotOptimize(r.get());
     }
   }

@@ -62,7 +62,7 @@ struct shared_ptr_copy {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       forget(held);
-      const std::shared_ptr<three_longs> copy = held;
+      std::shared_ptr<three_longs> copy = held;
       DoNotOptimize(copy.get());
     }
   }
@@ -74,7 +74,7 @@ struct weak_ptr_lock {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       forget(weak);
-      const std::shared_ptr<three_longs> locked = weak.lock();
+      std::shared_ptr<three_longs> locked = weak.lock();
       DoNotOptimize(locked.get());
     }
   }
@@ -96,7 +96,7 @@ struct intrusive_ptr_copy {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       forget(held);
-      const boost::intrusive_ptr<intrusive_long> copy = held;
+      boost::intrusive_ptr<intrusive_long> copy = held;
       DoNotOptimize(copy.get());
     }
   }
@@ -111,7 +111,7 @@ struct copy_drop {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       forget(held);
-      const user_ref copy = held;
+      user_ref copy = held;
       DoNotOptimize(copy.get());
     }
   }
@@ -122,7 +122,7 @@ struct share_drop {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       forget(held);
-      const bare_ref lower = held.share<inner>();
+      bare_ref lower = held.share<inner>();
       DoNotOptimize(lower.get());
     }
   }
@@ -134,7 +134,7 @@ struct promote_drop {
   void operator()(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       forget(bare);
-      const user_ref upper = bare.promote<outer>();
+      user_ref upper = bare.promote<outer>();
       DoNotOptimize(upper.get());
     }
   }
@@ -147,7 +147,7 @@ struct copy_demote_drop {
     for (std::size_t i = 0; i < n; ++i) {
       forget(held);
       user_ref copy = held;
-      const bare_ref lower = std::move(copy).demote<inner>();
+      bare_ref lower = std::move(copy).demote<inner>();
       DoNotOptimize(lower.get());
     }
   }
@@ -159,7 +159,7 @@ struct copy_two_step_drop {
     for (std::size_t i = 0; i < n; ++i) {
       forget(held);
       user_ref copy = held;
-      const bare_ref lower = copy.share<inner>();
+      bare_ref lower = copy.share<inner>();
       copy.drop();
       DoNotOptimize(lower.get());
     }

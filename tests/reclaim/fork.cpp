@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+// The child of a fork() has the objects but not the worker's thread: it starts another when it needs
+// one, and what was queued in the parent is queued in the child as well.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <latch>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support.hpp"
+#include "watchdog.hpp"
+
+namespace {
+
+using namespace test;
+
+// In a child GoogleTest's macros would report to nobody.
+#define CHECK(condition)                                                                           \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      std::fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition);           \
+      return 1;                                                                                    \
+    }                                                                                              \
+  } while (false)
+
+/// Whether the child ended well.
+bool ended_well(pid_t child) {
+  int status = 0;
+  if (waitpid(child, &status, 0) != child) return false;
+  if (WIFSIGNALED(status)) std::fprintf(stderr, "the child died of signal %d\n", WTERMSIG(status));
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Runs f in a child; it returns the exit status.
+template <class F>
+bool in_child(F f) {
+  const pid_t child = fork();
+  if (child != 0) return child > 0 && ended_well(child);
+  watchdog::start();
+  _exit(f());
+}
+
+template <class P>
+using object = action<P, context::process>;
+
+/// Deferred work runs here, on a thread that is not this one.
+template <class P>
+int deferral_works() {
+  for (int i = 0; i < 3; ++i) {
+    std::atomic<int> torn_down{0};
+    std::thread::id where;
+    drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+                 where = std::this_thread::get_id();
+                 torn_down.fetch_add(1);
+               }));
+    CHECK(trefoil::basic_worker<P>::flush());
+    CHECK(torn_down == 1);
+    CHECK(where != std::this_thread::get_id());
+  }
+  return 0;
+}
+
+struct asleep;
+
+TEST(fork_child, restarts_the_worker_lazily) {
+  using P = own_threads<asleep>;
+  using worker = trefoil::basic_worker<P>;
+  for (int i = 0; i < 50; ++i) {
+    // By now it sleeps, or is about to.
+    ASSERT_TRUE(in_child([] {
+      CHECK(deferral_works<P>() == 0);
+      CHECK(worker::counters().pending == 0);
+      return 0;
+    })) << i;
+    ASSERT_EQ(deferral_works<P>(), 0) << i;  // the parent's goes on
+  }
+  EXPECT_EQ(worker::counters().pending, 0U);
+}
+
+struct grandchildren;
+
+TEST(fork_child, has_children_of_its_own) {
+  using P = own_threads<grandchildren>;
+  ASSERT_EQ(deferral_works<P>(), 0);
+  EXPECT_TRUE(in_child([] {
+    CHECK(deferral_works<P>() == 0);
+    CHECK(in_child([] { return deferral_works<P>(); }));
+    return deferral_works<P>();
+  }));
+}
+
+struct never_used;
+
+TEST(fork_child, of_a_parent_that_never_had_a_worker) {
+  EXPECT_TRUE(in_child(&deferral_works<own_threads<never_used>>));
+}
+
+struct ended;
+
+TEST(fork_child, of_a_parent_that_shut_it_down) {
+  using P = own_threads<ended>;
+  using worker = trefoil::basic_worker<P>;
+  ASSERT_EQ(deferral_works<P>(), 0);
+  ASSERT_TRUE(worker::shutdown());
+  EXPECT_TRUE(in_child([] {
+    std::atomic<int> torn_down{0};
+    drop_at<P>(context::any, trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
+    CHECK(worker::counters().pending == 1);  // still shut down: nothing starts by itself
+    CHECK(worker::flush());
+    CHECK(torn_down == 1);
+    CHECK(worker::start());
+    return deferral_works<P>();
+  }));
+}
+
+struct busy;
+
+TEST(fork_child, runs_what_was_pending) {
+  using P = own_threads<busy>;
+  using worker = trefoil::basic_worker<P>;
+  for (int i = 0; i < 50; ++i) {
+    std::atomic<int> torn_down{0};
+    {
+      std::optional<held_worker<P>> first(std::in_place);
+      std::vector<trefoil::ref<object<P>>> refs;
+      for (int k = 0; k < 10; ++k) {
+        refs.push_back(trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
+      }
+      std::latch second_began{1};
+      std::latch second_go{1};
+      for (int k = 0; k < 3; ++k) drop_at<P>(context::any, std::move(refs[k]));
+      if (i % 2 == 0) {
+        // Stops once more, in the middle of a batch: what is behind has been taken, but not run.
+        drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+                     second_began.count_down();
+                     second_go.wait();
+                   }));
+        for (int k = 3; k < 6; ++k) drop_at<P>(context::any, std::move(refs[k]));
+        first->release();
+        second_began.wait();
+        EXPECT_EQ(torn_down.load(), 3);
+      } else {
+        for (int k = 3; k < 6; ++k) drop_at<P>(context::any, std::move(refs[k]));
+      }
+      for (int k = 6; k < 10; ++k) drop_at<P>(context::any, std::move(refs[k]));  // incoming
+      ASSERT_TRUE(in_child([&] {
+        CHECK(worker::flush());
+        CHECK(torn_down == 10);
+        CHECK(worker::counters().pending == 0);
+        return deferral_works<P>();
+      })) << i;
+      second_go.count_down();
+    }
+    EXPECT_EQ(torn_down.load(), 10);
+  }
+}
+
+TEST(fork_child, in_the_middle_of_everything) {
+  struct storm;
+  using P = own_threads<storm>;
+  using worker = trefoil::basic_worker<P>;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> crowd;
+  for (int t = 0; t < 2; ++t) {
+    crowd.emplace_back([&, t] {
+      while (!stop) {
+        drop_at<P>(context::any, trefoil::make<object<P>>());
+        if (t == 0) worker::flush();
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    // `pending` may stay above zero for ever: what another thread was just about to queue is lost.
+    EXPECT_TRUE(in_child(&deferral_works<P>)) << i;
+  }
+  stop = true;
+  for (std::thread& t : crowd) t.join();
+}
+
+/// Overwrites what other threads have left on the stacks that new threads get.
+void scribble_on_stacks() {
+  std::vector<std::thread> crowd;
+  std::latch all{4};
+  for (int t = 0; t < 4; ++t) {
+    crowd.emplace_back([&all] {
+      std::array<volatile char, 65536> room;
+      for (volatile char& c : room) c = '\x5a';
+      all.arrive_and_wait();
+    });
+  }
+  for (std::thread& t : crowd) t.join();
+}
+
+struct flushing;
+
+TEST(fork_child, with_a_flush_of_another_thread_under_way) {
+  // That thread does not exist in the child, and its stack, where its barrier is, gets another use.
+  using P = own_threads<flushing>;
+  using worker = trefoil::basic_worker<P>;
+  std::atomic<int> torn_down{0};
+  std::vector<std::thread> flushers;
+  {
+    const held_worker<P> held;
+    const auto drop_one = [&] {
+      drop_at<P>(context::any, trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
+    };
+    drop_one();
+    for (int t = 0; t < 3; ++t) flushers.emplace_back([] { worker::flush(); });
+    // Barriers are not counted; with none in the queue yet the test finds nothing.
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    drop_one();
+    EXPECT_TRUE(in_child([&] {
+      scribble_on_stacks();
+      CHECK(worker::flush());
+      CHECK(torn_down == 2);
+      return deferral_works<P>();
+    }));
+  }
+  for (std::thread& t : flushers) t.join();
+  EXPECT_EQ(torn_down.load(), 2);
+}
+
+struct on_the_worker;
+
+TEST(fork_child, of_the_worker_itself) {
+  // The child's one thread is the worker, in a teardown; it goes on as such.
+  using P = own_threads<on_the_worker>;
+  using worker = trefoil::basic_worker<P>;
+  std::atomic<pid_t> child{-1};
+  drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+               child = fork();
+               if (child == 0) {
+                 watchdog::start();
+                 std::thread([] { _exit(deferral_works<P>()); }).detach();
+               }
+             }));
+  ASSERT_TRUE(worker::flush());
+  EXPECT_TRUE(ended_well(child));
+  EXPECT_EQ(deferral_works<P>(), 0);
+}
+
+struct on_a_helper;
+
+TEST(fork_child, of_a_thread_that_helps) {
+  using P = own_threads<on_a_helper>;
+  using worker = trefoil::basic_worker<P>;
+  std::latch began{1};
+  std::latch go{1};
+  pid_t child = -1;
+  std::atomic<int> torn_down{0};
+  // One more than the worker runs at a time would be the ordinary way to get the right to run from
+  // it; without its thread that is simpler, and the child sees a thread that it does not have.
+  ASSERT_EQ(deferral_works<P>(), 0);
+  ASSERT_TRUE(worker::shutdown());
+  drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+               worker::start();
+               child = fork();
+             }));
+  drop_at<P>(context::any, trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
+  const std::size_t helped = worker::help();
+  if (child == 0) {
+    watchdog::start();
+    if (helped != 2 || torn_down != 1) _exit(1);
+    _exit(deferral_works<P>());
+  }
+  EXPECT_TRUE(ended_well(child));
+  EXPECT_EQ(deferral_works<P>(), 0);
+}
+
+struct address_used_again;
+
+TEST(fork_child, of_a_thread_that_has_the_dead_workers_place) {
+  // Threads get the stack, and with it the thread-local addresses, of threads that have ended.
+  using P = own_threads<address_used_again>;
+  using worker = trefoil::basic_worker<P>;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(worker::start());
+    ASSERT_EQ(deferral_works<P>(), 0);
+    ASSERT_TRUE(worker::shutdown());
+    // Somebody has the right to run while the others fork.
+    std::atomic<int> torn_down{0};
+    bool well = true;
+    drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+                 std::vector<std::thread> crowd;
+                 std::latch all{3};
+                 std::array<bool, 3> each{};
+                 for (bool& ended : each) {
+                   crowd.emplace_back([&] {
+                     all.arrive_and_wait();  // all three at once: one of them is where it was
+                     ended = in_child([] {
+                       CHECK(worker::flush());
+                       CHECK(worker::start());
+                       return deferral_works<P>();
+                     });
+                   });
+                 }
+                 for (std::thread& t : crowd) t.join();
+                 for (const bool ended : each) well = well && ended;
+                 torn_down.fetch_add(1);
+               }));
+    ASSERT_TRUE(worker::flush());  // runs it on this thread
+    ASSERT_EQ(torn_down.load(), 1);
+    ASSERT_TRUE(well) << i;
+  }
+}
+
+/// Lets another thread fork at the moment when start() has not asked for the call in the child yet.
+struct forks_early : own_threads<forks_early> {
+  static context::state<forks_early>& state() noexcept {
+    static constinit thread_local context::state<forks_early> here;
+    return here;
+  }
+  static void in_forked_child(void (*run)()) noexcept;
+  static inline bool well = false;
+};
+
+void forks_early::in_forked_child(void (*run)()) noexcept {
+  std::thread([] { well = in_child(&deferral_works<forks_early>); }).join();
+  threads::in_forked_child(run);
+}
+
+TEST(fork_child, while_the_first_worker_is_about_to_start) {
+  ASSERT_EQ(deferral_works<forks_early>(), 0);
+  EXPECT_TRUE(forks_early::well);
+}
+
+struct poll_tag;
+
+TEST(fork_child, while_another_thread_polls) {
+  using P = own_threads<poll_tag>;
+  using polled = trefoil::basic_polled<P, poll_tag>;
+  using T = action<P, context::process, polled>;
+  std::latch began{1};
+  std::latch go{1};
+  drop_at<P>(context::any, trefoil::make<T>([&] {
+               began.count_down();
+               go.wait();
+             }));
+  std::thread poller([] { polled::poll(); });
+  began.wait();
+  EXPECT_TRUE(in_child([] {
+    std::atomic<int> torn_down{0};
+    drop_at<P>(context::any, trefoil::make<T>([&] { torn_down.fetch_add(1); }));
+    CHECK(polled::poll() == 1);  // the poller does not exist here
+    CHECK(torn_down == 1);
+    return 0;
+  }));
+  go.count_down();
+  poller.join();
+}
+
+struct pool_tag;
+
+TEST(fork_child, has_a_pool_that_trims) {
+  // Another thread may have been trimming at the time of the fork().
+  using P = own_threads<pool_tag>;
+  using pool = trefoil::pool<P, 4096, 16>;
+  std::atomic<bool> stop{false};
+  std::thread trimmer([&] {
+    while (!stop) {
+      for (int i = 0; i < 4; ++i) pool::release(pool::allocate(context::process), context::process);
+      pool::trim();
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(in_child([] {
+      std::array<void*, 100> blocks{};  // more than are at hand: some slabs are ours alone
+      for (void*& b : blocks) b = pool::allocate(context::process);
+      for (void* b : blocks) pool::release(b, context::process);
+      CHECK(pool::trim() != 0);
+      return 0;
+    })) << i;
+  }
+  stop = true;
+  trimmer.join();
+}
+
+}  // namespace

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+// A handler at every point of an operation. Where the storm hits at random, this goes through all
+// instants before and after an access to data that a handler could share, one after the other: the
+// platform's atomics and cells call the handler.
+#include <array>
+#include <atomic>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "../reclaim/watchdog.hpp"
+#include "trefoil/trefoil.hpp"
+
+namespace {
+
+namespace context = trefoil::context;
+
+/// The interruption: comes at the `left`-th point that this thread passes, once.
+struct interruption {
+  static inline constinit thread_local int left = 0;
+  using action = void (*)();
+  static inline constinit thread_local action handler = nullptr;
+
+  static void point() {
+    if (left > 0 && --left == 0) handler();
+  }
+};
+
+/// An operation with an instant before it and one after it.
+template <class F>
+auto interruptible(F f) noexcept {
+  interruption::point();
+  struct after {
+    ~after() { interruption::point(); }
+  } end;
+  return f();
+}
+
+struct stepping : trefoil::threads {
+  template <class T>
+  struct atomic : std::atomic<T> {
+    using base = std::atomic<T>;
+    using base::base;
+    using order = std::memory_order;
+    T load(order o) const noexcept {
+      return interruptible([&] { return base::load(o); });
+    }
+    void store(T v, order o) noexcept {
+      interruptible([&] { base::store(v, o); });
+    }
+    T exchange(T v, order o) noexcept {
+      return interruptible([&] { return base::exchange(v, o); });
+    }
+    bool compare_exchange_weak(T& e, T v, order s, order f) noexcept {
+      return interruptible([&] { return base::compare_exchange_weak(e, v, s, f); });
+    }
+    bool compare_exchange_strong(T& e, T v, order s, order f) noexcept {
+      return interruptible([&] { return base::compare_exchange_strong(e, v, s, f); });
+    }
+    T fetch_add(T n, order o) noexcept {
+      return interruptible([&] { return base::fetch_add(n, o); });
+    }
+    T fetch_sub(T n, order o) noexcept {
+      return interruptible([&] { return base::fetch_sub(n, o); });
+    }
+  };
+
+  template <class T>
+  class cell {
+   public:
+    constexpr cell() noexcept = default;
+    constexpr explicit cell(T value) noexcept : value_(value) {}
+    [[nodiscard]] T get() const noexcept {
+      return interruptible([&] { return value_; });
+    }
+    void set(T value) noexcept {
+      interruptible([&] { value_ = value; });
+    }
+
+   private:
+    T value_;
+  };
+
+  static context::state<stepping>& state() noexcept {
+    static constinit thread_local context::state<stepping> here;
+    return here;
+  }
+  static void report(trefoil::misuse, const void*) noexcept { misuses.fetch_add(1); }
+  static void enter(trefoil::region) noexcept { interruption::point(); }
+  static void leave(trefoil::region) noexcept { interruption::point(); }
+  /// Shows when the worker has announced its sleep; it is reset before the worker runs anything.
+  static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+    if (is_test) return threads::wait(word, expected);
+    asleep = true;
+    asleep.notify_all();
+    threads::wait(word, expected);
+    asleep = false;
+  }
+
+  static inline std::atomic<int> misuses{0};
+  static inline std::atomic<bool> asleep{false};
+  static inline constinit thread_local bool is_test = false;
+};
+
+using P = stepping;
+using scope = context::basic_scope<P>;
+using worker = trefoil::basic_worker<P>;
+struct loop_tag;
+using polled = trefoil::basic_polled<P, loop_tag>;
+
+std::atomic<int> born{0};
+std::atomic<int> gone{0};
+std::atomic<int> wrong{0};
+
+template <context::level Level, int Stage>
+struct stage {
+  static constexpr auto teardown = Level;
+  stage() noexcept { born.fetch_add(1); }
+  stage(const stage&) = delete;
+  stage& operator=(const stage&) = delete;
+  ~stage() {
+    if (!context::allows(P::state().here(), Level) || std::exchange(alive, 0) != 1) wrong.fetch_add(1);
+    gone.fetch_add(1);
+  }
+  int alive = 1;
+};
+using low = stage<context::any, 1>;
+using light = stage<context::any, 0>;
+using heavy = stage<context::process, 0>;
+
+struct on_worker : trefoil::default_traits {
+  using platform = P;
+  using reclaimer = worker;
+};
+struct on_loop : on_worker {
+  using reclaimer = polled;
+};
+struct on_table : on_worker {
+  static constexpr bool findable = true;
+};
+using easy = trefoil::basic_staged<on_worker, light, low>;
+using hard = trefoil::basic_staged<on_worker, heavy, low>;
+using looped = trefoil::basic_staged<on_loop, heavy, low>;
+using found = trefoil::basic_staged<on_table, light, low>;
+struct link : stage<context::any, 2> {
+  explicit link(trefoil::ref<trefoil::basic_staged<on_worker, link>>&& n) noexcept
+      : next(std::move(n)) {}
+  trefoil::ref<trefoil::basic_staged<on_worker, link>> next;
+};
+using chain = trefoil::basic_staged<on_worker, link>;
+
+/// What operations and handlers work on. Made anew for each interruption, out of reach of handlers.
+struct fixture {
+  trefoil::ref<easy, light> easy_a = trefoil::make<easy>();
+  trefoil::ref<easy, low> easy_low = easy_a.share<low>();
+  trefoil::ref<hard, heavy> hard_a = trefoil::make<hard>();
+  trefoil::ref<hard, low> hard_low = hard_a.share<low>();
+  trefoil::ref<looped, heavy> looped_a = trefoil::make<looped>();
+  trefoil::ref<found, light> found_a = trefoil::make<found>();
+  trefoil::ref<chain> chain_a =
+      trefoil::make<chain>(trefoil::make<chain>(trefoil::make<chain>(nullptr)));
+  trefoil::slot<trefoil::ref<found, light>> slot{trefoil::make<found>()};
+
+  // The handler's own. Those are last references.
+  trefoil::ref<easy, light> handler_easy = trefoil::make<easy>();
+  trefoil::ref<hard, heavy> handler_hard = trefoil::make<hard>();
+  trefoil::ref<looped, heavy> handler_looped = trefoil::make<looped>();
+  trefoil::ref<chain> handler_chain = trefoil::make<chain>(trefoil::make<chain>(nullptr));
+  // And this one keeps something that the operation may be about to give up.
+  trefoil::ref<easy, low> handler_low = easy_a.share<low>();
+  trefoil::ref<hard, low> handler_hard_low = hard_a.share<low>();
+};
+fixture* now = nullptr;
+
+struct named {
+  const char* name;
+  std::function<void(fixture&)> does;
+};
+
+const std::vector<named>& operations() {
+  static const std::vector<named> all{
+      {"make", [](fixture&) { auto r = trefoil::make<easy>(); }},
+      {"make one that defers", [](fixture&) { auto r = trefoil::make<hard>(); }},
+      {"many", [](fixture&) {
+         std::array<trefoil::ref<easy, light>, 12> some;
+         for (auto& r : some) r = trefoil::make<easy>();
+       }},
+      {"copy", [](fixture& f) { auto copy = f.easy_a; }},
+      {"share", [](fixture& f) { auto other = f.easy_a.share<low>(); }},
+      {"promote", [](fixture& f) {
+         if (!f.easy_low.promote<light>()) wrong.fetch_add(1);
+       }},
+      {"demote", [](fixture& f) { f.easy_low = std::move(f.easy_a).demote<low>(); }},
+      {"drop, not the last", [](fixture& f) { f.easy_a.drop(); }},
+      {"drop, the last but for the handler's", [](fixture& f) {
+         f.easy_low.drop();
+         f.easy_a.drop();
+       }},
+      {"drop at any", [](fixture& f) {
+         const scope here(context::any);
+         f.easy_a.drop();
+       }},
+      {"drop that defers", [](fixture& f) {
+         const scope here(context::atomic);
+         f.hard_a.drop();
+       }},
+      {"drop that defers to the loop", [](fixture& f) {
+         const scope here(context::any);
+         f.looped_a.drop();
+       }},
+      {"drop of a chain", [](fixture& f) { f.chain_a.drop(); }},
+      {"drop of a chain at any", [](fixture& f) {
+         const scope here(context::any);
+         f.chain_a.drop();
+       }},
+      {"drop into a list", [](fixture& f) {
+         trefoil::basic_deferred_list<P> later;
+         f.hard_a.drop_into(later);
+         f.chain_a.drop_into(later);
+         later.run();
+       }},
+      {"help", [](fixture& f) {
+         f.hard_a.drop(context::in_any);
+         static_cast<void>(worker::help());
+       }},
+      {"help when there is nothing to do", [](fixture&) { static_cast<void>(worker::help()); }},
+      {"poll", [](fixture& f) {
+         f.looped_a.drop(context::in_any);
+         static_cast<void>(polled::poll());
+       }},
+      {"poll at atomic", [](fixture& f) {
+         const scope here(context::atomic);
+         f.looped_a.drop();
+         static_cast<void>(polled::poll());
+       }},
+      {"flush", [](fixture& f) {
+         f.hard_a.drop(context::in_any);
+         worker::flush();
+       }},
+      {"trim", [](fixture&) { static_cast<void>(trefoil::trim<easy>()); }},
+      {"find", [](fixture& f) {
+         auto r = trefoil::try_acquire<light>(f.found_a.address());
+         if (!r) wrong.fetch_add(1);
+       }},
+      {"load from a slot", [](fixture& f) {
+         if (!f.slot.load()) wrong.fetch_add(1);
+       }},
+      {"store in a slot", [](fixture& f) { f.slot.store(std::move(f.found_a)); }},
+      {"scopes", [](fixture&) {
+         const scope outer(context::atomic);
+         const scope inner(context::any);
+       }},
+  };
+  return all;
+}
+
+const std::vector<named>& handlers() {
+  static const std::vector<named> all{
+      {"drops the last of what may go at once", [](fixture& f) { f.handler_easy.drop(); }},
+      {"drops the last of what has to be deferred", [](fixture& f) { f.handler_hard.drop(); }},
+      {"drops the last of what the loop runs", [](fixture& f) { f.handler_looped.drop(); }},
+      {"drops a chain", [](fixture& f) { f.handler_chain.drop(); }},
+      {"drops what may now be the last", [](fixture& f) {
+         f.handler_low.drop();
+         f.handler_hard_low.drop();
+       }},
+      {"promotes and drops", [](fixture& f) {
+         auto e = f.handler_low.promote<light>();
+         auto h = f.handler_hard_low.promote<heavy>();
+         f.handler_low.drop();
+       }},
+      {"uses the slot", [](fixture& f) {
+         auto r = f.slot.load();
+         if (!r) wrong.fetch_add(1);
+         f.slot.store(std::move(r));
+       }},
+  };
+  return all;
+}
+
+const named* current_handler = nullptr;
+
+void handle() {
+  const scope here(context::any);
+  current_handler->does(*now);
+}
+
+class every_point : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(every_point, is_a_good_one) {
+  const named& operation = operations()[GetParam()];
+  interruption::handler = &handle;
+  P::is_test = true;
+  int points = 0;
+  for (const named& handler : handlers()) {
+    current_handler = &handler;
+    for (int at = 1;; ++at) {
+      SCOPED_TRACE(std::string(operation.name) + "; the handler " + handler.name + ", at point " +
+                   std::to_string(at));
+      bool interrupted = false;
+      {
+        fixture f;
+        now = &f;
+        P::asleep.wait(false);  // nobody but this thread is at anything
+        interruption::left = at;
+        operation.does(f);
+        interrupted = interruption::left == 0;
+        interruption::left = 0;
+        now = nullptr;
+      }
+      // Whatever was deferred is on its way: nothing more is pushed here, nobody flushes.
+      while (worker::counters().pending != 0) std::this_thread::yield();
+      while (polled::poll() != 0) {
+      }
+      ASSERT_EQ(polled::counters().pending, 0U);
+      ASSERT_EQ(wrong.load(), 0);
+      ASSERT_EQ(P::misuses.load(), 0);
+      ASSERT_TRUE(P::state().at_rest());
+      worker::flush();  // `pending` goes down before the teardown
+      ASSERT_EQ(born.load(), gone.load());
+      if (!interrupted) break;
+      ++points;
+    }
+  }
+  EXPECT_GT(points, static_cast<int>(handlers().size()));
+}
+
+INSTANTIATE_TEST_SUITE_P(signals, every_point, testing::Range(std::size_t{0}, operations().size()),
+                         [](const auto& operation) {
+                           std::string name = operations()[operation.param].name;
+                           for (char& c : name) {
+                             if (std::isalpha(static_cast<unsigned char>(c)) == 0) c = '_';
+                           }
+                           return name;
+                         });
+
+}  // namespace
