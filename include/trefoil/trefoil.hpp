@@ -12,7 +12,7 @@
 /// | a reference that threads share            | slot.hpp             |
 /// | objects found without a reference         | findable.hpp         |
 /// | objects that are never freed              | static_object.hpp    |
-/// | the counts: theory, one word, many words  | counts.hpp, packed_counts.hpp, wide_counts.hpp |
+/// | the counts: theory, one word, many words  | counts.hpp, packed_counts.hpp, wide_counts.hpp, default_counts.hpp |
 /// | who runs deferred teardowns               | reclaimer.hpp, worker.hpp, polled.hpp, executor.hpp, inline_only.hpp, deferred_list.hpp |
 /// | how they wait                             | deferred.hpp, take_all_list.hpp, reclaim_queue.hpp |
 /// | memory                                    | pool.hpp             |
@@ -27,6 +27,7 @@
 #include "trefoil/aliasing_ref.hpp"
 #include "trefoil/construction.hpp"
 #include "trefoil/context.hpp"
+#include "trefoil/default_counts.hpp"
 #include "trefoil/deferred_list.hpp"
 #include "trefoil/executor.hpp"
 #include "trefoil/findable.hpp"

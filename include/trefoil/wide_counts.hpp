@@ -173,19 +173,4 @@ struct padded_counts {
   using type = detail::separate_counts<P, N, 64>;
 };
 
-/// Policy, the default: packed for up to four tiers, wide beyond.
-struct default_counts {
-  template <class P, std::size_t N, bool Findable>
-  struct choose {
-    using type = typename packed_counts<>::template type<P, N, Findable>;
-  };
-  template <class P, std::size_t N, bool Findable>
-    requires(N > 4)
-  struct choose<P, N, Findable> {
-    using type = wide_counts::type<P, N, Findable>;
-  };
-  template <class P, std::size_t N, bool Findable>
-  using type = typename choose<P, N, Findable>::type;
-};
-
 }  // namespace trefoil

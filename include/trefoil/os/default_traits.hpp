@@ -4,14 +4,13 @@
 #pragma once
 
 #include "trefoil/attributes.hpp"
+#include "trefoil/default_counts.hpp"
 #include "trefoil/deferred_list.hpp"
 #include "trefoil/executor.hpp"
 #include "trefoil/os/threads.hpp"
-#include "trefoil/packed_counts.hpp"
 #include "trefoil/polled.hpp"
 #include "trefoil/pool.hpp"
 #include "trefoil/staged.hpp"
-#include "trefoil/wide_counts.hpp"
 #include "trefoil/worker.hpp"
 
 namespace trefoil {
