@@ -33,9 +33,8 @@ class aliasing_ref {
   /// From one that points at the same in a narrower type.
   template <class Derived>
     requires(std::convertible_to<Derived*, Part*> && !std::same_as<Derived, Part>)
-  aliasing_ref(
-      aliasing_ref<Derived, T, Tier> other) noexcept  // NOLINT(google-explicit-constructor)
-      : part_(other.get()) {
+  // NOLINTNEXTLINE(google-explicit-constructor): as pointers do
+  aliasing_ref(aliasing_ref<Derived, T, Tier> other) noexcept : part_(other.get()) {
     owner_ = std::move(other).owner();
     if (!owner_) part_ = nullptr;
   }

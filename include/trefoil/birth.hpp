@@ -64,6 +64,13 @@ class birth<basic_staged<Traits, Tiers...>> {
     if (o->counts.template put_collective<K>()) o->template last_dropped<K>(wherever{});
   }
 
+  /// Tier K is constructed and said no. Its destructor is a teardown like any other.
+  template <std::size_t K>
+  static void undo_refused(self* o) noexcept {
+    o->counts.template refused<K>();
+    o->template last_dropped<K>(wherever{});
+  }
+
   template <class Arg>
   static consteval bool is_for_some_tier() {
     return is_plain<Arg> || (is_for<Tiers, Arg>() || ...);
@@ -108,9 +115,9 @@ class birth<basic_staged<Traits, Tiers...>> {
       pick_arguments<Tier>(put_there, std::forward<Args>(args)...);
     }
     guard.object = nullptr;
-    if (!initialise(*o.template tier<K>())) {
-      o.template destroy<K>(here);
-      refused = true;
+    refused = !initialise(*o.template tier<K>());
+    if (refused) {
+      unwind.undo = &undo_refused<K>;
       return false;
     }
     o.counts.template constructed<K>();

@@ -95,8 +95,11 @@ struct biased_field {
   }
   /// Pinned before, give or take what is in flight; nothing to repair or report.
   [[nodiscard]] static constexpr bool settled(Word v) noexcept {
-    return v >= pinned - owned && v <= pinned + owned;
+    return v >= pinned - owned / 2 && v <= pinned + owned / 2;
   }
+  /// Out of the usable range, or leaving it, and not pinned yet: what is to be reported. (Between
+  /// this and settled: pinned, and drifted away by many drops.)
+  [[nodiscard]] static constexpr bool unreported(Word v) noexcept { return v < saturated + owned; }
   /// References counted, for diagnosis; `owned` is the owner's one.
   [[nodiscard]] static constexpr Word holders(Word v) noexcept {
     if (v == owned) return 1;

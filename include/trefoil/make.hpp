@@ -111,6 +111,8 @@ template <staged_object T, class... Args>
 /// outer tier's code, to one inside it. Legal wherever the part itself is known to be alive: in
 /// calls made through a reference, in constructors and destructors of tiers outside it. Empty if
 /// the tier is dead, as for a destructor's own.
+/// NOT for third parties that come across a part, in a list of their own, say: its unique owner may
+/// be closing it at that moment, by a plain store. They need a findable object (findable.hpp).
 /// Context: any. One compare-exchange.
 template <staged_object T, class Tier>
   requires(tier_of<Tier, T> && !std::is_const_v<T>)

@@ -136,6 +136,12 @@ class packed_counts<Widths...>::type {
   template <std::size_t K>
   void constructed() noexcept {}
 
+  /// Tier K is constructed but is not to live: dead, and its maker's to tear down.
+  template <std::size_t K>
+  void refused() noexcept {
+    word_.fetch_add((field<K>::dead - field<K>::owned) * unit<K>, std::memory_order_relaxed);
+  }
+
   /// All tiers are constructed: the maker's ownership becomes one counted reference to tier 0.
   /// release: pairs with the acquire of a finder's try_get().
   void finish() noexcept {
@@ -323,7 +329,7 @@ class packed_counts<Widths...>::type {
       const word v = value<K>(w);
       if (field<K>::settled(v)) return;
       // Drifted away from the pinned value by many drops: set back, without a word.
-      first = v < field<K>::saturated + field<K>::owned;
+      first = field<K>::unreported(v);
     } while (!word_.compare_exchange_weak(w, with<K>(w, field<K>::pinned),
                                           std::memory_order_relaxed, std::memory_order_relaxed));
     if (first) P::report(kind, this);

@@ -188,14 +188,29 @@ class TREFOIL_ONE_PER_PROCESS pool {
         chain = next;
       }
     }
-    put_back(chain);
+    put_rest_back(chain);
   }
 
   static void put_back(node* chain) noexcept {
     if (chain == nullptr) return;
-    node* last = chain;
+    shared_.push_chain(*chain, last_of(*chain));
+  }
+
+  /// As put_back(), of a chain too long to walk to its end: what others gave back since it was taken
+  /// is short, and goes in front of it.
+  static void put_rest_back(node* chain) noexcept {
+    while (chain != nullptr && !shared_.put_if_empty(*chain)) {
+      node* const newer = shared_.take_if_any();
+      if (newer == nullptr) continue;
+      last_of(*newer).next.set(chain);
+      chain = newer;
+    }
+  }
+
+  [[nodiscard]] static node& last_of(node& chain) noexcept {
+    node* last = &chain;
     while (node* const next = last->next.get()) last = next;
-    shared_.push_chain(*chain, *last);
+    return *last;
   }
 
   static void register_thread() noexcept {

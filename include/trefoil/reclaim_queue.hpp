@@ -92,8 +92,7 @@ class reclaim_queue {
       while (done < most) {
         node* const n = next_node(/*take_more=*/true);
         if (n == nullptr) break;
-        run_one(here, *n);
-        done += 1 + run_again(here);
+        done += run_one(here, *n) + run_again(here);
       }
       here.set_runner(nullptr);
       // A signal handler on this thread may have deferred to us just before.
@@ -104,20 +103,29 @@ class reclaim_queue {
   [[nodiscard]] take_all_list<P>& incoming() noexcept { return incoming_; }
   [[nodiscard]] reclaimer_tally<P>& tally() noexcept { return tally_; }
 
-  /// The thread that had the right to run does not exist here: the child of a fork().
-  void forget_runner() noexcept { runner_.store(nobody, std::memory_order_relaxed); }
+  /// In the child of a fork(): the thread that had the right to run does not exist here, unless the
+  /// caller has it himself; nor do those that wait for barriers, which stand on their stacks.
+  void after_fork(bool caller_runs) noexcept {
+    if (!caller_runs) runner_.store(nobody, std::memory_order_relaxed);
+    batch_.set(without_barriers(batch_.get()));
+    put_in_front(again_, without_barriers(again_.take_if_any()));
+    put_in_front(incoming_, without_barriers(incoming_.take_if_any()));
+  }
 
  private:
   static constexpr std::uint32_t nobody = 0;
   static constexpr std::uint32_t running = 1;
   static constexpr std::uint32_t running_awaited = 2;
 
-  void run_one(context::state<P>& here, node& n) noexcept {
+  /// Returns the number of teardowns it was: 1, or 0 for a barrier.
+  std::size_t run_one(context::state<P>& here, node& n) noexcept {
     const typename node::work work = n.run.get();
-    if (work != &pass) tally_.begun_one();
+    const bool counted = work != &pass;
+    if (counted) tally_.begun_one();
     here.begin_teardown();
     work(n);  // not touched afterwards
     here.end_teardown();
+    return counted ? 1 : 0;
   }
 
   /// What the teardowns that ran here have deferred again, and what those deferred.
@@ -126,9 +134,8 @@ class reclaim_queue {
     while (node* n = reversed(again_.take_if_any())) {
       while (n != nullptr) {
         node* const next = n->next.get();
-        run_one(here, *n);
+        done += run_one(here, *n);
         n = next;
-        ++done;
       }
     }
     return done;
@@ -138,10 +145,12 @@ class reclaim_queue {
   /// be deferred again goes to the end of the queue instead of coming straight back.
   std::size_t run_what_is_allowed(context::state<P>& here, std::size_t most) noexcept {
     std::size_t done = 0;
-    for (; done < most; ++done) {
-      node* const n = next_node(/*take_more=*/done == 0);
+    bool take_more = true;
+    while (done < most) {
+      node* const n = next_node(take_more);
       if (n == nullptr) break;
-      run_one(here, *n);
+      take_more = false;
+      done += run_one(here, *n);
     }
     return done;
   }
@@ -160,6 +169,29 @@ class reclaim_queue {
     if (n == nullptr && take_more) n = reversed(incoming_.take_if_any());
     if (n != nullptr) batch_.set(n->next.get());
     return n;
+  }
+
+  [[nodiscard]] static node* without_barriers(node* n) noexcept {
+    node* first = nullptr;
+    node* last = nullptr;
+    for (; n != nullptr; n = n->next.get()) {
+      if (n->run.get() == &pass) continue;
+      if (last == nullptr) {
+        first = n;
+      } else {
+        last->next.set(n);
+      }
+      last = n;
+    }
+    if (last != nullptr) last->next.set(nullptr);
+    return first;
+  }
+
+  static void put_in_front(take_all_list<P>& list, node* chain) noexcept {
+    if (chain == nullptr) return;
+    node* last = chain;
+    while (node* const next = last->next.get()) last = next;
+    static_cast<void>(list.push_chain(*chain, *last));
   }
 
   [[nodiscard]] static node* reversed(node* n) noexcept {

@@ -245,6 +245,11 @@ class basic_staged : detail::layout<Traits, Tiers...> {
       return refuse_last<K>();
     auto& here = P::state();
     const context::level level = level_at(where, here);
+    if (level < here.here()) {
+      // A token of less than the thread's level holds for what the teardowns drop in turn, too.
+      const context::basic_scope<P> as_claimed(level);
+      return last_dropped<K>(detail::wherever{});
+    }
     if (!allowed<K>(level)) return defer<K>();
     if (here.must_postpone()) {
       this->run.set(&resume<K>);

@@ -20,13 +20,13 @@ namespace trefoil {
 ///
 ///     trefoil::static_object<mm>& init_mm() { static trefoil::static_object<mm> it(args...); return it; }
 ///
-/// Trivially destructible. Construction: level `process`; if it fails, a trap (there is no program
-/// without its static objects).
+/// Trivially destructible. Construction: level `process`; if it fails, or a constructor throws, the
+/// program ends: there is none without its static objects.
 template <class T>
 class static_object {
  public:
   template <class... Args>
-  explicit static_object(Args&&... args) {
+  explicit static_object(Args&&... args) noexcept {
     auto* const o = ::new (static_cast<void*>(bytes_)) T;
     bool refused = false;
     // Not from the storage: construct() alone, and no way back.

@@ -57,6 +57,14 @@ class take_all_list {
     return head == asleep_mark() ? nullptr : head;
   }
 
+  /// Puts a chain that ends in null into the list if that is empty and nobody sleeps on it; false
+  /// if not. For chains whose last node is far. Context: any. Ordering: release, as push().
+  [[nodiscard]] bool put_if_empty(node& first) noexcept {
+    node* expected = nullptr;
+    return head_.compare_exchange_strong(expected, &first, std::memory_order_release,
+                                         std::memory_order_relaxed);
+  }
+
   /// Takes all nodes unless there are none: then the word is left alone, the mark included.
   /// For consumers beside the one that sleeps. Context: any.
   TREFOIL_NONBLOCKING [[nodiscard]] node* take_if_any() noexcept {

@@ -49,6 +49,9 @@ class separate_counts {
     at<K>().store(field::dead + 1, std::memory_order_release);
   }
 
+  template <std::size_t K>
+  void refused() noexcept {}
+
   void finish() noexcept {}
 
   template <std::size_t K>
@@ -150,7 +153,7 @@ class separate_counts {
     bool first = false;
     do {
       if (field::settled(v)) return;
-      first = v < field::saturated + field::owned;
+      first = field::unreported(v);
     } while (!references.compare_exchange_weak(v, field::pinned, std::memory_order_relaxed,
                                                std::memory_order_relaxed));
     if (first) P::report(kind, this);

@@ -69,16 +69,18 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
       if (!fork_handled_.exchange(true, std::memory_order_relaxed)) P::in_forked_child(&after_fork);
     }
     if (P::start_thread(&live)) return true;
-    life_.store(none, std::memory_order_release);
+    // A flush that saw `starting` relies on a thread that will not be: its barrier is passed here.
+    // (As at the end of live(); the exchange pairs with the RMW in flush().)
+    life_.exchange(none, std::memory_order_acq_rel);
     attention_.store(true, std::memory_order_release);  // the next make() tries again
+    if (may_run_here()) run_all();
     return false;
   }
 
   /// Waits until all that was deferred before the call has run, and all that that deferred again.
   /// Level: `process`, outside teardowns and reclaimers; else `flush_refused`, and false.
   static bool flush() noexcept {
-    const auto& here = P::state();
-    if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
+    if (!may_run_here()) {
       P::report(misuse::flush_refused, &queue_);
       return false;
     }
@@ -104,8 +106,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// nothing they need. Returns how many; 0 if the worker is at it itself.
   /// Level: `process`, outside teardowns and reclaimers; else `help_refused`, and 0.
   static std::size_t help(std::size_t most = at_a_time) noexcept {
-    const auto& here = P::state();
-    if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
+    if (!may_run_here()) {
       P::report(misuse::help_refused, &queue_);
       return 0;
     }
@@ -157,6 +158,12 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// Nodes between two chances for a helper to take over.
   static constexpr std::size_t at_a_time = 64;
 
+  /// A place to run somebody else's teardowns, or to wait for them.
+  static bool may_run_here() noexcept {
+    const auto& here = P::state();
+    return here.at_rest() && here.runner() == nullptr;
+  }
+
   static bool is_thread(std::uint32_t life) noexcept {
     return life == starting || life == running || life == stopping;
   }
@@ -199,21 +206,23 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   }
 
   TREFOIL_COLD static bool attend() noexcept {
-    // acquire: pairs with whoever raised it, so that what he wants attended to is seen below. Lowered
-    // first: whoever raises it from here on is not lost.
-    attention_.exchange(false, std::memory_order_acquire);
     if (life_.load(std::memory_order_relaxed) == none) static_cast<void>(start());
-    const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
-    if (limit == 0) return true;
-    attention_.store(true, std::memory_order_release);
+    const std::uint64_t limit = limit_.load(std::memory_order_acquire);
+    if (limit == 0) {
+      // Lowered, then looked again: whoever raises it before is seen (acquire: pairs with the release
+      // of set_limit), whoever does after leaves it raised.
+      attention_.exchange(false, std::memory_order_acquire);
+      if (limit_.load(std::memory_order_relaxed) != 0 ||
+          life_.load(std::memory_order_relaxed) == none) {
+        attention_.store(true, std::memory_order_release);
+      }
+      return true;
+    }
     return make_room(limit);
   }
 
   static bool make_room(std::uint64_t limit) noexcept {
-    const auto& here = P::state();
-    if (here.here() != context::process || here.inside_teardown() || here.runner() != nullptr) {
-      return true;  // not a place to wait or to run somebody else's teardowns
-    }
+    if (!may_run_here()) return true;  // nor a place to wait
     while (queue_.tally().pending() >= limit) {
       if (at_limit_.load(std::memory_order_relaxed) == at_limit::fail) return false;
       queue_.begin_run();
@@ -228,7 +237,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static void after_fork() noexcept {
     // The forking thread may be the worker itself, in a teardown: then it goes on as such.
     if (worker_state_.load(std::memory_order_relaxed) == &P::state()) return;
-    if (P::state().runner() != &queue_) queue_.forget_runner();  // else: in help(), and still is
+    queue_.after_fork(P::state().runner() == &queue_);  // in help() he runs, and still does
     if (!is_thread(life_.load(std::memory_order_relaxed))) return;
     life_.store(none, std::memory_order_relaxed);
     attention_.store(true, std::memory_order_release);

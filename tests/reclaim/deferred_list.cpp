@@ -179,8 +179,7 @@ TEST(deferred_list, may_be_filled_while_it_runs) {
   journal log;
   list later;
   auto second = make_noted<T>(2, log);
-  auto first =
-      trefoil::make<action<P, process>>([&] { second.drop_into(later); });
+  auto first = trefoil::make<action<P, process>>([&] { second.drop_into(later); });
   first.drop_into(later);
   later.run();
   EXPECT_EQ(log.size(), 0U);

@@ -191,8 +191,8 @@ TEST(executor, many_droppers_many_threads) {
   for (int t = 0; t < droppers; ++t) {
     crowd.emplace_back([&] {
       for (int i = 0; i < each; ++i) {
-        drop_at<P>(context::atomic, trefoil::make<act<context::process, busy>>(
-                                        [&] { torn_down.fetch_add(1); }));
+        drop_at<P>(context::atomic,
+                   trefoil::make<act<context::process, busy>>([&] { torn_down.fetch_add(1); }));
       }
       at_it.fetch_sub(1);
     });

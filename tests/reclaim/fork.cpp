@@ -17,6 +17,11 @@
 #include "support.hpp"
 #include "watchdog.hpp"
 
+#if defined(__SANITIZE_THREAD__)
+// By default ThreadSanitizer ends a forked child that starts a thread, which is what these do.
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+#endif
+
 namespace {
 
 using namespace test;

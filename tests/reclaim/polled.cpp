@@ -229,9 +229,7 @@ TEST(polled, drops_while_others_poll) {
   std::atomic<std::size_t> polled_sum{0};
   for (int t = 0; t < 2; ++t) {
     pollers.emplace_back([&, t] {
-      while (!stop) {
-        polled_sum += t == 0 ? reclaimer::poll() : reclaimer::poll(3);
-      }
+      while (!stop) { polled_sum += t == 0 ? reclaimer::poll() : reclaimer::poll(3); }
     });
   }
   for (std::thread& t : crowd) t.join();

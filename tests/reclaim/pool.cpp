@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <latch>
 #include <iterator>
+#include <latch>
 #include <set>
 #include <thread>
 #include <utility>
@@ -40,8 +40,7 @@ void give(const std::vector<void*>& blocks, context::level level = process) {
 
 /// The pool that T's objects are in.
 template <class T>
-using memory_of =
-    trefoil::pooled::source<typename T::traits::platform, sizeof(T), alignof(T)>;
+using memory_of = trefoil::pooled::source<typename T::traits::platform, sizeof(T), alignof(T)>;
 
 // ---- reuse ---------------------------------------------------------------------------------------
 

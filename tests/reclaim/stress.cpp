@@ -27,7 +27,7 @@ struct life {
 };
 
 struct totals {
-  std::atomic<int> wrong{0};       // a stage twice, or out of order, or at a level too low
+  std::atomic<int> wrong{0};  // a stage twice, or out of order, or at a level too low
   std::atomic<int> live_stages{0};
 };
 
@@ -57,7 +57,8 @@ struct counted_stage {
 
   life* mine;
   totals* all;
-  std::array<std::uintptr_t, 4> payload{};  // read by holders, so that a stage that went early shows
+  std::array<std::uintptr_t, 4>
+      payload{};  // read by holders, so that a stage that went early shows
 };
 
 template <class Traits, context::level L0, context::level L1, context::level L2,
@@ -165,9 +166,7 @@ class player {
   }
 
   /// A slot of objects that are not findable has a lock, which `any` may not take.
-  static bool slots_allowed() {
-    return trefoil::findable<T> || P::state().here() != context::any;
-  }
+  static bool slots_allowed() { return trefoil::findable<T> || P::state().here() != context::any; }
 
   void exchange() {
     if (!slots_allowed()) return;

@@ -160,9 +160,9 @@ class held_worker {
  public:
   held_worker() {
     drop_at<P>(context::atomic, trefoil::make<action<P, context::process>>([this] {
-      began_.count_down();
-      go_.wait();
-    }));
+                 began_.count_down();
+                 go_.wait();
+               }));
     began_.wait();
   }
   held_worker(const held_worker&) = delete;

@@ -31,7 +31,9 @@ class watchdog : public testing::EmptyTestEventListener {
   }
   void OnTestEnd(const testing::TestInfo&) override { alarm(0); }
 
-  static void say(const char* text) { static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text))); }
+  static void say(const char* text) {
+    static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text)));
+  }
   static void end_the_process(int) {
     say("hangs: ");
     say(name_);

@@ -28,9 +28,8 @@ using matrix_threads = own_threads<matrix>;
 using matrix_worker = trefoil::basic_worker<matrix_threads>;
 
 template <context::level L0, context::level L1, context::level L2>
-using three =
-    trefoil::basic_staged<traits_on<matrix_threads>, noted<matrix_threads, 0, L0>,
-                          noted<matrix_threads, 1, L1>, noted<matrix_threads, 2, L2>>;
+using three = trefoil::basic_staged<traits_on<matrix_threads>, noted<matrix_threads, 0, L0>,
+                                    noted<matrix_threads, 1, L1>, noted<matrix_threads, 2, L2>>;
 
 /// Stages run inline up to the first that the level does not allow; that one and all inside it run
 /// on the worker, in order.
@@ -172,8 +171,7 @@ TEST(worker_deferral, no_drop_waits_and_counters_are_exact) {
     for (int t = 0; t < 2; ++t) {
       droppers.emplace_back([&log, t] {
         for (int i = 0; i < each; ++i) {
-          drop_at<P>(i % 2 == 0 ? context::any : context::atomic,
-                     make_noted<T>(t * each + i, log));
+          drop_at<P>(i % 2 == 0 ? context::any : context::atomic, make_noted<T>(t * each + i, log));
         }
       });
     }
@@ -273,8 +271,8 @@ TEST(worker_deferral, what_is_deferred_again_comes_before_what_was_behind) {
   {
     held_worker<P> held;
     drop_at<P>(context::any, trefoil::make<action<P, context::process>>([&inner] {
-      for (auto& r : inner) drop_at<P>(context::any, std::move(r));
-    }));
+                 for (auto& r : inner) drop_at<P>(context::any, std::move(r));
+               }));
     drop_at<P>(context::any, make_noted<T>(3, log));
   }
   EXPECT_EQ(log.objects(), (std::vector<int>{0, 1, 2, 3}));

@@ -27,12 +27,11 @@ trefoil::ref<act<context::process>> generations(int depth, int fan, std::atomic<
   if (depth > 1) {
     for (int i = 0; i < fan; ++i) next.push_back(generations(depth - 1, fan, torn_down));
   }
-  return trefoil::make<act<context::process>>(
-      [next = std::move(next), &torn_down]() mutable {
-        const scope<P> low(context::any);
-        next.clear();
-        torn_down.fetch_add(1);
-      });
+  return trefoil::make<act<context::process>>([next = std::move(next), &torn_down]() mutable {
+    const scope<P> low(context::any);
+    next.clear();
+    torn_down.fetch_add(1);
+  });
 }
 
 TEST(worker_flush, waits_for_all_generations) {
@@ -57,7 +56,8 @@ TEST(worker_flush, waits_for_what_a_deep_scope_hands_outwards) {
     });
     ASSERT_TRUE(leaf && next);
   };
-  std::vector<trefoil::ref<act<context::atomic>>> at_hand;  // try_make at `atomic` needs free blocks
+  std::vector<trefoil::ref<act<context::atomic>>>
+      at_hand;  // try_make at `atomic` needs free blocks
   for (int i = 0; i < 100; ++i) at_hand.push_back(trefoil::make<act<context::atomic>>());
   at_hand.clear();
   constexpr int depth = 3 * static_cast<int>(context::deepest_drain);

@@ -146,9 +146,7 @@ TEST(worker_limit, fail_fails_make_at_process_only) {
     try {
       auto r = trefoil::make<object>();
       ADD_FAILURE() << "make() went through";
-    } catch (const trefoil::make_failed& e) {
-      EXPECT_EQ(e.why(), trefoil::make_failure::backlog);
-    }
+    } catch (const trefoil::make_failed& e) { EXPECT_EQ(e.why(), trefoil::make_failure::backlog); }
     EXPECT_TRUE(trefoil::try_make<never_deferred>());  // can add nothing to the backlog
     trefoil::make<never_deferred>().drop();            // leaves a block at hand
     {

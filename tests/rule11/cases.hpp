@@ -71,8 +71,9 @@ using findable =
 template <class P>
 struct link {
   static constexpr auto teardown = context::any;
-  explicit link(trefoil::ref<trefoil::basic_staged<traits<P, trefoil::packed_counts<>>, link>>&& n)
-  noexcept : next(std::move(n)) {}
+  explicit link(
+      trefoil::ref<trefoil::basic_staged<traits<P, trefoil::packed_counts<>>, link>>&& n) noexcept
+      : next(std::move(n)) {}
   trefoil::ref<trefoil::basic_staged<traits<P, trefoil::packed_counts<>>, link>> next;
 };
 template <class P>
@@ -94,11 +95,9 @@ struct objects {
       auto copy = r;
       auto mid = r.template share<middle>();
       auto low = mid.template share<inner>();
-      {
-        auto up = low.template promote<Outer>();
-      }
+      { auto up = low.template promote<Outer>(); }
       switch (i % 4) {
-        case 0: break;                       // drops copies, then the last one by its token
+        case 0: break;                         // drops copies, then the last one by its token
         case 1: copy.drop(), r.drop(); break;  // the outer tier goes first
         case 2: {
           copy.drop();

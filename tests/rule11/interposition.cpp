@@ -143,7 +143,8 @@ extern "C" long syscall(long number, ...) noexcept {
   va_list list;
   va_start(list, number);
   long a[6];
-  for (long& each : a) each = va_arg(list, long);  // as the real one: it takes six, whatever there are
+  for (long& each : a)
+    each = va_arg(list, long);  // as the real one: it takes six, whatever there are
   va_end(list);
   return real<long(long, ...)>(known, "syscall")(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <string>
@@ -30,7 +31,8 @@ constexpr int not_permitted = 77;
 /// also wake a sleeper.
 void forbid_system_calls(bool and_wake = false) {
   constexpr unsigned number = offsetof(seccomp_data, nr);
-  constexpr unsigned operation = offsetof(seccomp_data, args) + sizeof(std::uint64_t);  // its low half
+  constexpr unsigned operation =
+      offsetof(seccomp_data, args) + sizeof(std::uint64_t);  // its low half
   const unsigned wake = and_wake ? SYS_futex : SYS_exit_group;
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number),
@@ -94,9 +96,7 @@ class seccomp : public testing::Test {
   } while (false)
 
 /// All objects are gone: the end of a child that was allowed to live.
-[[noreturn]] void end(int gone_before) {
-  _exit(inner::gone == gone_before + 3 * 200 + 1 ? 0 : 1);
-}
+[[noreturn]] void end(int gone_before) { _exit(inner::gone == gone_before + 3 * 200 + 1 ? 0 : 1); }
 
 // ---- the controls --------------------------------------------------------------------------------
 

@@ -126,7 +126,8 @@ struct stage {
   stage(const stage&) = delete;
   stage& operator=(const stage&) = delete;
   ~stage() {
-    if (!context::allows(P::state().here(), Level) || std::exchange(alive, 0) != 1) wrong.fetch_add(1);
+    if (!context::allows(P::state().here(), Level) || std::exchange(alive, 0) != 1)
+      wrong.fetch_add(1);
     gone.fetch_add(1);
   }
   int alive = 1;
@@ -188,72 +189,87 @@ const std::vector<named>& operations() {
   static const std::vector<named> all{
       {"make", [](fixture&) { auto r = trefoil::make<easy>(); }},
       {"make one that defers", [](fixture&) { auto r = trefoil::make<hard>(); }},
-      {"many", [](fixture&) {
+      {"many",
+       [](fixture&) {
          std::array<trefoil::ref<easy, light>, 12> some;
          for (auto& r : some) r = trefoil::make<easy>();
        }},
       {"copy", [](fixture& f) { auto copy = f.easy_a; }},
       {"share", [](fixture& f) { auto other = f.easy_a.share<low>(); }},
-      {"promote", [](fixture& f) {
+      {"promote",
+       [](fixture& f) {
          if (!f.easy_low.promote<light>()) wrong.fetch_add(1);
        }},
       {"demote", [](fixture& f) { f.easy_low = std::move(f.easy_a).demote<low>(); }},
       {"drop, not the last", [](fixture& f) { f.easy_a.drop(); }},
-      {"drop, the last but for the handler's", [](fixture& f) {
+      {"drop, the last but for the handler's",
+       [](fixture& f) {
          f.easy_low.drop();
          f.easy_a.drop();
        }},
-      {"drop at any", [](fixture& f) {
+      {"drop at any",
+       [](fixture& f) {
          const scope here(context::any);
          f.easy_a.drop();
        }},
-      {"drop that defers", [](fixture& f) {
+      {"drop that defers",
+       [](fixture& f) {
          const scope here(context::atomic);
          f.hard_a.drop();
        }},
-      {"drop that defers to the loop", [](fixture& f) {
+      {"drop that defers to the loop",
+       [](fixture& f) {
          const scope here(context::any);
          f.looped_a.drop();
        }},
       {"drop of a chain", [](fixture& f) { f.chain_a.drop(); }},
-      {"drop of a chain at any", [](fixture& f) {
+      {"drop of a chain at any",
+       [](fixture& f) {
          const scope here(context::any);
          f.chain_a.drop();
        }},
-      {"drop into a list", [](fixture& f) {
+      {"drop into a list",
+       [](fixture& f) {
          trefoil::basic_deferred_list<P> later;
          f.hard_a.drop_into(later);
          f.chain_a.drop_into(later);
          later.run();
        }},
-      {"help", [](fixture& f) {
+      {"help",
+       [](fixture& f) {
          f.hard_a.drop(context::in_any);
          static_cast<void>(worker::help());
        }},
       {"help when there is nothing to do", [](fixture&) { static_cast<void>(worker::help()); }},
-      {"poll", [](fixture& f) {
+      {"poll",
+       [](fixture& f) {
          f.looped_a.drop(context::in_any);
          static_cast<void>(polled::poll());
        }},
-      {"poll at atomic", [](fixture& f) {
+      {"poll at atomic",
+       [](fixture& f) {
          const scope here(context::atomic);
          f.looped_a.drop();
          static_cast<void>(polled::poll());
        }},
-      {"flush", [](fixture& f) {
+      {"flush",
+       [](fixture& f) {
          f.hard_a.drop(context::in_any);
          worker::flush();
        }},
       {"trim", [](fixture&) { static_cast<void>(trefoil::trim<easy>()); }},
-      {"find", [](fixture& f) {
+      {"find",
+       [](fixture& f) {
          auto r = trefoil::try_acquire<light>(f.found_a.address());
          if (!r) wrong.fetch_add(1);
        }},
-      {"load from a slot", [](fixture& f) {
+      {"load from a slot",
+       [](fixture& f) {
          if (!f.slot.load()) wrong.fetch_add(1);
        }},
       {"store in a slot", [](fixture& f) { f.slot.store(std::move(f.found_a)); }},
-      {"scopes", [](fixture&) {
+      {"scopes",
+       [](fixture&) {
          const scope outer(context::atomic);
          const scope inner(context::any);
        }},
@@ -267,16 +283,19 @@ const std::vector<named>& handlers() {
       {"drops the last of what has to be deferred", [](fixture& f) { f.handler_hard.drop(); }},
       {"drops the last of what the loop runs", [](fixture& f) { f.handler_looped.drop(); }},
       {"drops a chain", [](fixture& f) { f.handler_chain.drop(); }},
-      {"drops what may now be the last", [](fixture& f) {
+      {"drops what may now be the last",
+       [](fixture& f) {
          f.handler_low.drop();
          f.handler_hard_low.drop();
        }},
-      {"promotes and drops", [](fixture& f) {
+      {"promotes and drops",
+       [](fixture& f) {
          auto e = f.handler_low.promote<light>();
          auto h = f.handler_hard_low.promote<heavy>();
          f.handler_low.drop();
        }},
-      {"uses the slot", [](fixture& f) {
+      {"uses the slot",
+       [](fixture& f) {
          auto r = f.slot.load();
          if (!r) wrong.fetch_add(1);
          f.slot.store(std::move(r));
@@ -317,8 +336,7 @@ TEST_P(every_point, is_a_good_one) {
       }
       // Whatever was deferred is on its way: nothing more is pushed here, nobody flushes.
       while (worker::counters().pending != 0) std::this_thread::yield();
-      while (polled::poll() != 0) {
-      }
+      while (polled::poll() != 0) {}
       ASSERT_EQ(polled::counters().pending, 0U);
       ASSERT_EQ(wrong.load(), 0);
       ASSERT_EQ(P::misuses.load(), 0);

@@ -186,8 +186,7 @@ class workshop {
     }
     for (std::thread& t : crowd) t.join();
     place.clear();
-    while (polled::poll() != 0) {
-    }
+    while (polled::poll() != 0) {}
     EXPECT_TRUE(worker::flush());
     EXPECT_EQ(all.wrong.load(), 0);
     EXPECT_EQ(all.born.load(), all.gone.load());

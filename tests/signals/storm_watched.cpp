@@ -12,7 +12,9 @@ struct watching : trefoil::threads {
   }
   static void report(trefoil::misuse, const void*) noexcept { storm::all.wrong.fetch_add(1); }
 
-  static void enter(trefoil::region r) noexcept { at_ = r == trefoil::region::pool ? pool : reclaimer; }
+  static void enter(trefoil::region r) noexcept {
+    at_ = r == trefoil::region::pool ? pool : reclaimer;
+  }
   static void leave(trefoil::region) noexcept { at_ = nowhere; }
 
   /// Where a handler found its thread. It passes through the mechanism itself: it has to put the

@@ -275,8 +275,7 @@ TEST_F(unwilling, an_inline_only_object_is_reported_and_leaked) {
     const context::scope here{context::any};
     held.drop();
   }
-  EXPECT_EQ(reported.take(),
-            (misuses{{misuse::no_defer, 1}, {misuse::forbidden_level, 1}}));
+  EXPECT_EQ(reported.take(), (misuses{{misuse::no_defer, 1}, {misuse::forbidden_level, 1}}));
   EXPECT_EQ(journal::take(), journal::entries{});
 }
 

@@ -13,8 +13,8 @@ using trefoil::misuse;
 using trefoil::ref;
 
 template <class Counts>
-using kept_object = trefoil::basic_staged<test_traits<Counts, trefoil::pooled>, mappings,
-                                          page_directory, identity>;
+using kept_object =
+    trefoil::basic_staged<test_traits<Counts, trefoil::pooled>, mappings, page_directory, identity>;
 
 /// Hands out a reference that nobody has counted.
 template <class Object, class Tier>

@@ -53,8 +53,8 @@ struct stage {
 
 template <class Counts, trefoil::placement Where>
 struct object_of {
-  using type = trefoil::basic_staged<test_traits<Counts>, stage<0, Where>, stage<1, Where>,
-                                     stage<2, Where>>;
+  using type =
+      trefoil::basic_staged<test_traits<Counts>, stage<0, Where>, stage<1, Where>, stage<2, Where>>;
 };
 constexpr auto inside = trefoil::placement::inside;
 constexpr auto outside = trefoil::placement::outside;
@@ -101,9 +101,7 @@ TYPED_TEST(make_fails, with_refused_if_an_init_says_no) {
     try {
       static_cast<void>(make<typename TypeParam::type>());
       ADD_FAILURE() << "tier " << k << " refused, and make() did not say so";
-    } catch (const make_failed& failed) {
-      EXPECT_EQ(failed.why(), make_failure::refused);
-    }
+    } catch (const make_failed& failed) { EXPECT_EQ(failed.why(), make_failure::refused); }
     EXPECT_EQ(journal::take(), built_and_undone(k)) << k;  // the one that refused was constructed
     EXPECT_EQ(counted_storage::blocks(), 0U) << k;
   }

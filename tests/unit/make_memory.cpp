@@ -20,9 +20,7 @@ void expect_make_fails_with(make_failure why) {
   try {
     static_cast<void>(make<Object>());
     ADD_FAILURE() << "make() did not fail";
-  } catch (const make_failed& failed) {
-    EXPECT_EQ(failed.why(), why);
-  }
+  } catch (const make_failed& failed) { EXPECT_EQ(failed.why(), why); }
 }
 
 // ---- every allocation fails once ------------------------------------------------------------------
@@ -71,9 +69,7 @@ TYPED_TEST(out_of_memory, is_what_make_says) {
   try {
     static_cast<void>(make<all_outside<TypeParam>>());
     ADD_FAILURE() << "make() did not fail";
-  } catch (const make_failed& failed) {
-    EXPECT_EQ(failed.why(), make_failure::memory);
-  }
+  } catch (const make_failed& failed) { EXPECT_EQ(failed.why(), make_failure::memory); }
 }
 
 // ---- the pool, on a platform that has no memory ---------------------------------------------------
@@ -138,8 +134,8 @@ struct sized {
   std::byte bytes[Bytes];
 };
 template <std::size_t Bytes>
-using pooled_object = trefoil::basic_staged<test_traits<trefoil::packed_counts<>, trefoil::pooled>,
-                                            sized<Bytes>>;
+using pooled_object =
+    trefoil::basic_staged<test_traits<trefoil::packed_counts<>, trefoil::pooled>, sized<Bytes>>;
 
 struct levels_of_make : staged_test {};
 
@@ -161,7 +157,9 @@ TEST_F(levels_of_make, at_atomic_succeeds_from_memory_at_hand_only) {
   EXPECT_TRUE(try_make<object>());
 }
 
-TEST_F(levels_of_make, at_process_needs_nothing_at_hand) { EXPECT_TRUE(try_make<pooled_object<1400>>()); }
+TEST_F(levels_of_make, at_process_needs_nothing_at_hand) {
+  EXPECT_TRUE(try_make<pooled_object<1400>>());
+}
 
 // ---- the backlog ----------------------------------------------------------------------------------
 

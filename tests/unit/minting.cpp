@@ -21,8 +21,8 @@ struct middle;
 template <class Counts>
 struct outer;
 template <class Counts>
-using object = trefoil::basic_staged<test_traits<Counts>, outer<Counts>, middle<Counts>,
-                                     inner<Counts>>;
+using object =
+    trefoil::basic_staged<test_traits<Counts>, outer<Counts>, middle<Counts>, inner<Counts>>;
 
 /// What the tiers do while they are built and torn down: each test says.
 template <class Counts>

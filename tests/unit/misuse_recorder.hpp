@@ -27,8 +27,8 @@ class misuse_recorder {
  public:
   misuse_recorder() {
     for (auto& count : counts_) count.store(0);
-    before_ = trefoil::misuse_report::set_handler(
-        [](trefoil::misuse kind, const void* what) noexcept {
+    before_ =
+        trefoil::misuse_report::set_handler([](trefoil::misuse kind, const void* what) noexcept {
           counts_[static_cast<std::size_t>(kind)].fetch_add(1);
           last_subject_.store(what);
         });

@@ -98,8 +98,7 @@ using numbers =
                      staging<default_counts, 4>, staging<default_counts, 5>,
                      staging<packed_counts<9, 10>, 2>,
                      staging<packed_counts<8, 9, 10, 11, 12, 14>, 6>, staging<wide_counts, 1>,
-                     staging<wide_counts, 6>, staging<padded_counts, 2>,
-                     staging<padded_counts, 5>>;
+                     staging<wide_counts, 6>, staging<padded_counts, 2>, staging<padded_counts, 5>>;
 TYPED_TEST_SUITE(number_of_tiers, numbers);
 
 TYPED_TEST(number_of_tiers, one_owner_builds_and_tears_down_all) {

@@ -81,7 +81,8 @@ class pool_cost : public ::testing::Test {
   void fill_the_free_list() {
     std::vector<void*> blocks(20'000);
     for (auto& each : blocks) each = pool_of<Place>::allocate(context::process);
-    for (auto* const each : blocks) pool_of<Place>::release(each, context::any);  // to the shared list
+    for (auto* const each : blocks)
+      pool_of<Place>::release(each, context::any);  // to the shared list
   }
 };
 using places = ::testing::Types<bare_place, place_with_lists>;

@@ -73,9 +73,8 @@ TEST_F(postponed_drops, in_a_chain_run_one_after_the_other) {
   auto middle = around("middle", inner);
   auto outer = around("outer", middle);
   outer.drop();
-  EXPECT_EQ(journal::take(),
-            (journal::entries{"outer begins", "outer ends", "middle begins", "middle ends",
-                              "inner begins", "inner ends"}));
+  EXPECT_EQ(journal::take(), (journal::entries{"outer begins", "outer ends", "middle begins",
+                                               "middle ends", "inner begins", "inner ends"}));
 }
 
 TEST_F(postponed_drops, several_in_one_teardown_each_run_once_after_it) {
@@ -142,9 +141,8 @@ TEST_F(postponed_drops, in_a_scope_of_their_own_run_before_it_closes) {
     journal::write("scope closed");
   });
   outer.drop();
-  EXPECT_EQ(journal::take(),
-            (journal::entries{"outer begins", "inner begins", "inner ends", "dropped",
-                              "scope closed", "outer ends"}));
+  EXPECT_EQ(journal::take(), (journal::entries{"outer begins", "inner begins", "inner ends",
+                                               "dropped", "scope closed", "outer ends"}));
 }
 
 TEST_F(postponed_drops, in_a_scope_wait_for_each_other) {
@@ -170,9 +168,8 @@ TEST_F(postponed_drops, before_a_scope_opens_wait_until_after_it) {
     second.drop();  // not our work to do: the scope runs this one alone
   });
   outer.drop();
-  EXPECT_EQ(journal::take(),
-            (journal::entries{"outer begins", "second begins", "second ends", "outer ends",
-                              "inner begins", "inner ends"}));
+  EXPECT_EQ(journal::take(), (journal::entries{"outer begins", "second begins", "second ends",
+                                               "outer ends", "inner begins", "inner ends"}));
 }
 
 TEST_F(postponed_drops, in_scopes_nested_too_deep_are_left_to_the_scope_around) {

@@ -17,8 +17,7 @@ using const_bare = ref<const mm, identity>;
 static_assert(std::is_same_v<decltype(*std::declval<const_user>()), const mappings&>);
 static_assert(std::is_same_v<decltype(std::declval<const_user>().get()), const mappings*>);
 static_assert(std::is_same_v<decltype(std::declval<const_user>().operator->()), const mappings*>);
-static_assert(
-    std::is_same_v<decltype(std::declval<const_user>().at<identity>()), const identity&>);
+static_assert(std::is_same_v<decltype(std::declval<const_user>().at<identity>()), const identity&>);
 static_assert(std::is_same_v<decltype(std::declval<const_user>().share<identity>()), const_bare>);
 static_assert(std::is_same_v<decltype(std::declval<const_bare>().promote<mappings>()), const_user>);
 static_assert(std::is_same_v<decltype(std::declval<const_user>().demote<identity>()), const_bare>);

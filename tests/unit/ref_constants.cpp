@@ -123,7 +123,8 @@ TEST_F(constants_of_a_ref, droppable_in_says_where_a_drop_does_not_defer) {
     bare.drop();
     user.drop();
   }
-  EXPECT_EQ(hand_polled::counters().pending, 1U);  // user's: ref<mm, mappings> is not droppable here
+  EXPECT_EQ(hand_polled::counters().pending,
+            1U);  // user's: ref<mm, mappings> is not droppable here
   EXPECT_EQ(hand_polled::poll(), 1U);
 
   bare = trefoil::make<mm>().share<identity>();

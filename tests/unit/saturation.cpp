@@ -18,8 +18,8 @@ using trefoil::ref;
 
 // Pooled, not counted: these objects are kept for ever, and the pool's slabs stay reachable.
 template <class Counts>
-using kept_object = trefoil::basic_staged<test_traits<Counts, trefoil::pooled>, mappings,
-                                          page_directory, identity>;
+using kept_object =
+    trefoil::basic_staged<test_traits<Counts, trefoil::pooled>, mappings, page_directory, identity>;
 using narrow = trefoil::packed_counts<8, 8, 8>;
 using object = kept_object<narrow>;
 

@@ -16,8 +16,8 @@ using trefoil::misuse;
 using trefoil::ref;
 
 using narrow = trefoil::packed_counts<8, 8, 8>;
-using object = trefoil::basic_staged<test_traits<narrow, trefoil::pooled>, mappings,
-                                     page_directory, identity>;
+using object =
+    trefoil::basic_staged<test_traits<narrow, trefoil::pooled>, mappings, page_directory, identity>;
 constexpr unsigned most = 63;
 constexpr std::size_t rounds = 300;
 

@@ -26,10 +26,9 @@ struct test_traits : trefoil::default_traits {
 };
 
 /// Every kind of counts that three tiers can have.
-using kinds_of_counts =
-    ::testing::Types<trefoil::packed_counts<>, trefoil::packed_counts<8, 8, 8>,
-                     trefoil::packed_counts<12, 20, 32>, trefoil::wide_counts,
-                     trefoil::padded_counts>;
+using kinds_of_counts = ::testing::Types<trefoil::packed_counts<>, trefoil::packed_counts<8, 8, 8>,
+                                         trefoil::packed_counts<12, 20, 32>, trefoil::wide_counts,
+                                         trefoil::padded_counts>;
 
 /// Every test begins with an empty journal and ends without a misuse that it did not expect, a
 /// block that was not given back, a teardown that still waits, or a level that was not restored.

@@ -71,7 +71,7 @@ TYPED_TEST(static_objects, refuse_one_drop_too_many) {
   using object = address_space<TypeParam>;
   auto user = this->init_mm.get();
   ref<object, mappings>::adopt(user.address()).drop();  // the static object's own
-  EXPECT_EQ(this->reported.take(), misuses{});           // somebody else holds it: nobody can tell
+  EXPECT_EQ(this->reported.take(), misuses{});          // somebody else holds it: nobody can tell
   user.drop();
   EXPECT_EQ(this->reported.take(), (misuses{{misuse::static_last_drop, 1}}));
   EXPECT_EQ(journal::take(), nothing);
@@ -154,12 +154,30 @@ TEST_F(construction_of_static_objects, takes_the_arguments_of_make) {
   EXPECT_EQ(named_ones.get<named>()->number, 5);
 }
 
+struct keyed_traits : test_traits<trefoil::packed_counts<>, trefoil::pooled> {
+  static constexpr bool findable = true;
+  using key = int;
+};
+struct numbered final {
+  static constexpr auto teardown = context::any;
+  explicit numbered(int n = 0) : number(n) {}
+  int number;
+};
+
+TEST_F(construction_of_static_objects, takes_the_key_first_as_make_does) {
+  using object = trefoil::basic_staged<keyed_traits, numbered>;
+  static_object<object> it(7);
+  auto* const address = it.get().address();
+  EXPECT_TRUE(trefoil::try_acquire<numbered>(address, 7));
+  EXPECT_FALSE(trefoil::try_acquire<numbered>(address, 0));
+  EXPECT_EQ(it.get()->number, 0) << "the key is not an argument of a tier";
+}
+
 /// Ends with status 0 if the constructor of a static object lets its caller go on.
 [[noreturn]] void construct_and_go_on() {
   try {
     static_object<breakable> it(1, nullptr);
-  } catch (const std::exception&) {
-  }
+  } catch (const std::exception&) {}
   std::_Exit(0);
 }
 

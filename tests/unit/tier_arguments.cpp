@@ -73,8 +73,8 @@ TEST_F(tier_arguments, others_go_to_the_tier_they_name) {
 }
 
 TEST_F(tier_arguments, come_in_any_order) {
-  const auto it = make<line>(with<connection>(std::make_unique<int>(1)), "carol",
-                             with<session>(10), 2);
+  const auto it =
+      make<line>(with<connection>(std::make_unique<int>(1)), "carol", with<session>(10), 2);
   EXPECT_EQ(it.at<account>().name, "carol");
   EXPECT_EQ(it.at<account>().limit, 2);
   EXPECT_EQ(it.at<session>().timeout, 10);
@@ -132,8 +132,8 @@ TEST_F(tier_arguments, are_forwarded_not_copied) {
 TEST_F(tier_arguments, given_by_name_are_forwarded_alike) {
   parcel mine;
   const int number = 4;
-  const auto it = make<forwarding>(with<by_value>(std::move(mine)),
-                                   with<by_reference>(mine, number));
+  const auto it =
+      make<forwarding>(with<by_value>(std::move(mine)), with<by_reference>(mine, number));
   EXPECT_EQ(it.at<by_value>().got.copies, 0);
   EXPECT_EQ(it.at<by_value>().got.moves, 2);
 }
@@ -178,8 +178,8 @@ struct takes_the_most {
   int taken = 1;
   core* inner = nullptr;
 };
-using shells = trefoil::basic_staged<traits, takes_the_most, takes_none, takes_the_nearest,
-                                     takes_all, core>;
+using shells =
+    trefoil::basic_staged<traits, takes_the_most, takes_none, takes_the_nearest, takes_all, core>;
 
 TEST_F(tier_arguments, follow_as_many_of_the_tiers_inside_as_the_constructor_takes) {
   const auto it = make<shells>(with<takes_none>(3), with<takes_the_nearest>(2));

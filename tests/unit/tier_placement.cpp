@@ -116,8 +116,8 @@ struct around {
 };
 
 TEST_F(an_outside_innermost_tier, outlives_the_others) {
-  using object = trefoil::basic_staged<test_traits<trefoil::packed_counts<>>, around,
-                                       innermost_outside>;
+  using object =
+      trefoil::basic_staged<test_traits<trefoil::packed_counts<>>, around, innermost_outside>;
   auto outer = make<object>();
   auto inner = std::move(outer).demote<innermost_outside>();
   EXPECT_EQ(journal::take(), journal::entries{"-around 4096"});
@@ -143,12 +143,10 @@ constexpr auto outside = trefoil::placement::outside;
 
 template <class Counts, class Storage>
 struct aligned_in {
-  using object =
-      trefoil::basic_staged<test_traits<Counts, Storage>, aligned<256, inside>,
-                            aligned<4096, outside>, aligned<64, inside>>;
-  using small_around_big =
-      trefoil::basic_staged<test_traits<Counts, Storage>, aligned<1, inside>,
-                            aligned<32, outside>, aligned<128, inside>>;
+  using object = trefoil::basic_staged<test_traits<Counts, Storage>, aligned<256, inside>,
+                                       aligned<4096, outside>, aligned<64, inside>>;
+  using small_around_big = trefoil::basic_staged<test_traits<Counts, Storage>, aligned<1, inside>,
+                                                 aligned<32, outside>, aligned<128, inside>>;
 };
 
 template <class>

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Staged objects come from make(): what is on the stack goes with the stack.
+// error: private
+#include "mm.hpp"
+
+void holder() {
+#ifdef TREFOIL_VALID
+  auto here = trefoil::make<file>();
+#else
+  file here;
+#endif
+}
