@@ -125,12 +125,17 @@ class birth<basic_staged<Traits, Tiers...>> {
     return true;
   }
 
- public:
-  /// Constructs all tiers of an object whose memory the caller has. False: out of memory for an
-  /// outside tier, or (`refused`) an init said no; then everything is undone, the memory given back.
-  /// Exceptions of constructors pass through, likewise.
+  /// The key changes only here, while every tier is closed to finders.
+  template <class Key, class... Args>
+  [[nodiscard]] static bool construct_keyed(self& o, context::level here, bool& refused,
+                                            const Key& key, Args&&... args) {
+    o.key.value.set(typename Traits::key(key));
+    return construct_tiers(o, here, refused, std::forward<Args>(args)...);
+  }
+
   template <class... Args>
-  [[nodiscard]] static bool construct(self& o, context::level here, bool& refused, Args&&... args) {
+  [[nodiscard]] static bool construct_tiers(self& o, context::level here, bool& refused,
+                                            Args&&... args) {
     static_assert((is_for_some_tier<Args>() && ...),
                   "trefoil: with<Tier>(...) names a class that is not a tier of this object");
     unwinding unwind(&o);
@@ -142,12 +147,17 @@ class birth<basic_staged<Traits, Tiers...>> {
     return true;
   }
 
-  /// The same, for an object with a key. It changes only here, while every tier is closed to finders.
-  template <class Key, class... Args>
-  [[nodiscard]] static bool construct_keyed(self& o, context::level here, bool& refused,
-                                            const Key& key, Args&&... args) {
-    o.key.value.set(typename Traits::key(key));
-    return construct(o, here, refused, std::forward<Args>(args)...);
+ public:
+  /// Constructs all tiers of an object whose memory the caller has; of one with a key, the key is
+  /// the first argument. False: out of memory for an outside tier, or (`refused`) an init said no;
+  /// then everything is undone, the memory given back. Exceptions of constructors pass, likewise.
+  template <class... Args>
+  [[nodiscard]] static bool construct(self& o, context::level here, bool& refused, Args&&... args) {
+    if constexpr (has_key<Traits>) {
+      return construct_keyed(o, here, refused, std::forward<Args>(args)...);
+    } else {
+      return construct_tiers(o, here, refused, std::forward<Args>(args)...);
+    }
   }
 
   /// Constructs an object in memory from the storage; null as construct() is false.
@@ -156,11 +166,7 @@ class birth<basic_staged<Traits, Tiers...>> {
     void* const room = self::template memory_of_object<self>::allocate(here);
     if (room == nullptr) return nullptr;
     self* const o = is_findable<Traits>() ? static_cast<self*>(room) : ::new (room) self;
-    if constexpr (has_key<Traits>) {
-      return construct_keyed(*o, here, refused, std::forward<Args>(args)...) ? o : nullptr;
-    } else {
-      return construct(*o, here, refused, std::forward<Args>(args)...) ? o : nullptr;
-    }
+    return construct(*o, here, refused, std::forward<Args>(args)...) ? o : nullptr;
   }
 };
 

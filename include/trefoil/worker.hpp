@@ -69,11 +69,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
       if (!fork_handled_.exchange(true, std::memory_order_relaxed)) P::in_forked_child(&after_fork);
     }
     if (P::start_thread(&live)) return true;
-    // A flush that saw `starting` relies on a thread that will not be: its barrier is passed here.
-    // (As at the end of live(); the exchange pairs with the RMW in flush().)
-    life_.exchange(none, std::memory_order_acq_rel);
+    life_.store(none, std::memory_order_release);
+    P::wake_all(life_);                                 // a flush may be waiting for the thread
     attention_.store(true, std::memory_order_release);  // the next make() tries again
-    if (may_run_here()) run_all();
     return false;
   }
 
@@ -90,7 +88,10 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     while (mine.passed.load(std::memory_order_acquire) == 0) {  // pairs with pass()
       // A read-modify-write reads the newest value: either it is `shut_down`, or the thread's
       // exchange of `shut_down` comes later, acquires our push, and its last look finds the barrier.
-      if (is_thread(life_.fetch_add(0, std::memory_order_acq_rel))) {
+      const std::uint32_t life = life_.fetch_add(0, std::memory_order_acq_rel);
+      if (life == starting) {
+        P::wait(life_, starting);  // it may yet fail to start
+      } else if (is_thread(life)) {
         P::wait(mine.passed, 0);
       } else {
         // Nobody else will: run it here. A barrier that another flush runs is passed all the same.
@@ -191,6 +192,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
         ticket = wakeups_.load(std::memory_order_acquire);
       }
     }
+    worker_state_.store(nullptr, std::memory_order_relaxed);
     life_.exchange(shut_down, std::memory_order_acq_rel);  // pairs with the RMW in flush()
     run_all();
     P::wake_all(life_);
@@ -237,6 +239,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static void after_fork() noexcept {
     // The forking thread may be the worker itself, in a teardown: then it goes on as such.
     if (worker_state_.load(std::memory_order_relaxed) == &P::state()) return;
+    worker_state_.store(nullptr, std::memory_order_relaxed);  // another thread may get its place
     queue_.after_fork(P::state().runner() == &queue_);  // in help() he runs, and still does
     if (!is_thread(life_.load(std::memory_order_relaxed))) return;
     life_.store(none, std::memory_order_relaxed);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is adopted was detached first: a reference cannot be adopted beside its owner.
-// error(gcc): cannot convert .trefoil::ref<
-// error(clang): no viable conversion from .trefoil::ref<
+// error(gcc): cannot convert .*trefoil::ref<.* to 'void\*'
+// error(clang): no viable conversion from .*trefoil::ref<.* to 'void \*'
 #include "mm.hpp"
 
 #include <utility>

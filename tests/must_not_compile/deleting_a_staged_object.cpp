@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Its references decide when an object goes.
-// error: private
+// error(gcc): is private within this context
+// error(clang): calling a private destructor of class
 #include "mm.hpp"
 
 void holder(trefoil::ref<file> last) {

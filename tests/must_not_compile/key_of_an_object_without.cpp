@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A findable object without a key is not found by one.
-// error: has_key<
+// error(gcc): has_key<
+// error(clang): no type named 'key' in 'keyless'
 #include "mm.hpp"
 
 struct keyless : trefoil::default_traits {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reference to a part converts to its bases, not back.
-// error(gcc): conversion from .aliasing_ref<area,\[...\],\[...\]>. to non-scalar type
-// error(clang): no viable conversion from .aliasing_ref<area, \[2 . ...\]>.
+// error(gcc): conversion from 'aliasing_ref<area,.*' to non-scalar type 'aliasing_ref<stack_area,
+// error(clang): no viable conversion from 'aliasing_ref<area,.*' to 'aliasing_ref<stack_area,
 #include "mm.hpp"
 
 struct area {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reference is asked whether it is empty; it does not turn into a number by the way.
-// error(gcc): cannot convert .trefoil::ref<
-// error(clang): no viable conversion from .trefoil::ref<
+// error(gcc): cannot convert 'trefoil::ref<.* to 'int'
+// error(clang): no viable conversion from 'trefoil::ref<.* to 'int'
 #include "mm.hpp"
 
 void holder(trefoil::ref<mm> bare) {

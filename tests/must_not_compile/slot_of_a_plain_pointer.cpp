@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A slot holds a reference.
-// error: class trefoil::slot<int\*>|template .trefoil::slot<int \*>
+// error(gcc): 'trefoil::slot<int\*> active' has incomplete type
+// error(clang): undefined template 'trefoil::slot<int \*>'
 #include "mm.hpp"
 
 #ifdef TREFOIL_VALID

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Staged objects come from make(): what is on the stack goes with the stack.
-// error: private
+// error(gcc): is private within this context
+// error(clang): calling a private constructor of class
 #include "mm.hpp"
 
 void holder() {

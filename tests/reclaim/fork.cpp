@@ -17,11 +17,6 @@
 #include "support.hpp"
 #include "watchdog.hpp"
 
-#if defined(__SANITIZE_THREAD__)
-// By default ThreadSanitizer ends a forked child that starts a thread, which is what these do.
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
-#endif
-
 namespace {
 
 using namespace test;
@@ -72,9 +67,17 @@ int deferral_works() {
   return 0;
 }
 
+/// A forked child that starts a thread is more than ThreadSanitizer supports.
+class fork_child : public testing::Test {
+#if defined(__SANITIZE_THREAD__)
+ protected:
+  void SetUp() override { GTEST_SKIP() << "not under ThreadSanitizer"; }
+#endif
+};
+
 struct asleep;
 
-TEST(fork_child, restarts_the_worker_lazily) {
+TEST_F(fork_child, restarts_the_worker_lazily) {
   using P = own_threads<asleep>;
   using worker = trefoil::basic_worker<P>;
   for (int i = 0; i < 50; ++i) {
@@ -91,7 +94,7 @@ TEST(fork_child, restarts_the_worker_lazily) {
 
 struct grandchildren;
 
-TEST(fork_child, has_children_of_its_own) {
+TEST_F(fork_child, has_children_of_its_own) {
   using P = own_threads<grandchildren>;
   ASSERT_EQ(deferral_works<P>(), 0);
   EXPECT_TRUE(in_child([] {
@@ -103,13 +106,13 @@ TEST(fork_child, has_children_of_its_own) {
 
 struct never_used;
 
-TEST(fork_child, of_a_parent_that_never_had_a_worker) {
+TEST_F(fork_child, of_a_parent_that_never_had_a_worker) {
   EXPECT_TRUE(in_child(&deferral_works<own_threads<never_used>>));
 }
 
 struct ended;
 
-TEST(fork_child, of_a_parent_that_shut_it_down) {
+TEST_F(fork_child, of_a_parent_that_shut_it_down) {
   using P = own_threads<ended>;
   using worker = trefoil::basic_worker<P>;
   ASSERT_EQ(deferral_works<P>(), 0);
@@ -127,7 +130,7 @@ TEST(fork_child, of_a_parent_that_shut_it_down) {
 
 struct busy;
 
-TEST(fork_child, runs_what_was_pending) {
+TEST_F(fork_child, runs_what_was_pending) {
   using P = own_threads<busy>;
   using worker = trefoil::basic_worker<P>;
   for (int i = 0; i < 50; ++i) {
@@ -167,7 +170,7 @@ TEST(fork_child, runs_what_was_pending) {
   }
 }
 
-TEST(fork_child, in_the_middle_of_everything) {
+TEST_F(fork_child, in_the_middle_of_everything) {
   struct storm;
   using P = own_threads<storm>;
   using worker = trefoil::basic_worker<P>;
@@ -205,7 +208,7 @@ void scribble_on_stacks() {
 
 struct flushing;
 
-TEST(fork_child, with_a_flush_of_another_thread_under_way) {
+TEST_F(fork_child, with_a_flush_of_another_thread_under_way) {
   // That thread does not exist in the child, and its stack, where its barrier is, gets another use.
   using P = own_threads<flushing>;
   using worker = trefoil::basic_worker<P>;
@@ -234,7 +237,7 @@ TEST(fork_child, with_a_flush_of_another_thread_under_way) {
 
 struct on_the_worker;
 
-TEST(fork_child, of_the_worker_itself) {
+TEST_F(fork_child, of_the_worker_itself) {
   // The child's one thread is the worker, in a teardown; it goes on as such.
   using P = own_threads<on_the_worker>;
   using worker = trefoil::basic_worker<P>;
@@ -253,7 +256,7 @@ TEST(fork_child, of_the_worker_itself) {
 
 struct on_a_helper;
 
-TEST(fork_child, of_a_thread_that_helps) {
+TEST_F(fork_child, of_a_thread_that_helps) {
   using P = own_threads<on_a_helper>;
   using worker = trefoil::basic_worker<P>;
   std::latch began{1};
@@ -281,7 +284,7 @@ TEST(fork_child, of_a_thread_that_helps) {
 
 struct address_used_again;
 
-TEST(fork_child, of_a_thread_that_has_the_dead_workers_place) {
+TEST_F(fork_child, of_a_thread_that_has_the_dead_workers_place) {
   // Threads get the stack, and with it the thread-local addresses, of threads that have ended.
   using P = own_threads<address_used_again>;
   using worker = trefoil::basic_worker<P>;
@@ -331,14 +334,14 @@ void forks_early::in_forked_child(void (*run)()) noexcept {
   threads::in_forked_child(run);
 }
 
-TEST(fork_child, while_the_first_worker_is_about_to_start) {
+TEST_F(fork_child, while_the_first_worker_is_about_to_start) {
   ASSERT_EQ(deferral_works<forks_early>(), 0);
   EXPECT_TRUE(forks_early::well);
 }
 
 struct poll_tag;
 
-TEST(fork_child, while_another_thread_polls) {
+TEST_F(fork_child, while_another_thread_polls) {
   using P = own_threads<poll_tag>;
   using polled = trefoil::basic_polled<P, poll_tag>;
   using T = action<P, context::process, polled>;
@@ -363,7 +366,7 @@ TEST(fork_child, while_another_thread_polls) {
 
 struct pool_tag;
 
-TEST(fork_child, has_a_pool_that_trims) {
+TEST_F(fork_child, has_a_pool_that_trims) {
   // Another thread may have been trimming at the time of the fork().
   using P = own_threads<pool_tag>;
   using pool = trefoil::pool<P, 4096, 16>;
