@@ -60,14 +60,19 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// Starts the thread if there is none; also after shutdown(). False: none to be had.
   /// Level: `process`.
   static bool start() noexcept {
+    // First of all: a child that is born while we are starting must not wait for our thread. Two
+    // threads may both register it; it does no harm twice.
+    if constexpr (requires { P::in_forked_child(&after_fork); }) {
+      if (!fork_handled_.load(std::memory_order_acquire)) {
+        P::in_forked_child(&after_fork);
+        fork_handled_.store(true, std::memory_order_release);
+      }
+    }
     std::uint32_t was = life_.load(std::memory_order_relaxed);
     do {
       if (was != none && was != shut_down) return true;
     } while (!life_.compare_exchange_weak(was, starting, std::memory_order_acq_rel,
                                           std::memory_order_relaxed));
-    if constexpr (requires { P::in_forked_child(&after_fork); }) {
-      if (!fork_handled_.exchange(true, std::memory_order_relaxed)) P::in_forked_child(&after_fork);
-    }
     if (P::start_thread(&live)) return true;
     life_.store(none, std::memory_order_release);
     P::wake_all(life_);                                 // a flush may be waiting for the thread

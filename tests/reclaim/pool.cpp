@@ -390,13 +390,13 @@ TEST(pool_trim, while_others_make_and_drop) {
       at_it.fetch_sub(1);
     });
   }
-  std::size_t trimmed = 0;
-  while (at_it.load() != 0) trimmed += trefoil::trim<stamped>();
+  // How much it gives back meanwhile is up to the schedule; that nothing is lost is not.
+  while (at_it.load() != 0) static_cast<void>(trefoil::trim<stamped>());
   for (std::thread& t : crowd) t.join();
   EXPECT_EQ(wrong.load(), 0);
-  EXPECT_GT(trimmed, 0U);
   using stamps = memory_of<stamped>;
   const std::size_t left = stamps::bytes_reserved();
+  EXPECT_GT(left, 0U);
   EXPECT_EQ(trefoil::trim<stamped>(), left);
   EXPECT_EQ(stamps::bytes_reserved(), 0U);
 }
