@@ -245,7 +245,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     // The forking thread may be the worker itself, in a teardown: then it goes on as such.
     if (worker_state_.load(std::memory_order_relaxed) == &P::state()) return;
     worker_state_.store(nullptr, std::memory_order_relaxed);  // another thread may get its place
-    queue_.after_fork(P::state().runner() == &queue_);  // in help() he runs, and still does
+    queue_.after_fork(P::state().runner() == &queue_);        // in help() he runs, and still does
     if (!is_thread(life_.load(std::memory_order_relaxed))) return;
     life_.store(none, std::memory_order_relaxed);
     attention_.store(true, std::memory_order_release);

@@ -10,6 +10,7 @@
 #include <latch>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -251,14 +252,22 @@ TEST_F(fork_child, of_the_worker_itself) {
   using P = own_threads<on_the_worker>;
   using worker = trefoil::basic_worker<P>;
   std::atomic<pid_t> child{-1};
+  // Not the thread of main(): its stack goes to others in the child, with the barrier on it.
+  std::thread flusher;
+  std::latch go{1};
   drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+               go.wait();
                child = fork();
                if (child == 0) {
                  watchdog::start();
+                 scribble_on_stacks();
                  std::thread([] { _exit(deferral_works<P>()); }).detach();
                }
              }));
-  ASSERT_TRUE(worker::flush());
+  flusher = std::thread([] { worker::flush(); });
+  for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // see above
+  go.count_down();
+  flusher.join();
   EXPECT_TRUE(ended_well(child));
   EXPECT_EQ(deferral_works<P>(), 0);
 }
@@ -268,8 +277,6 @@ struct on_a_helper;
 TEST_F(fork_child, of_a_thread_that_helps) {
   using P = own_threads<on_a_helper>;
   using worker = trefoil::basic_worker<P>;
-  std::latch began{1};
-  std::latch go{1};
   pid_t child = -1;
   std::atomic<int> torn_down{0};
   // One more than the worker runs at a time would be the ordinary way to get the right to run from
@@ -335,11 +342,15 @@ struct forks_early : own_threads<forks_early> {
     return here;
   }
   static void in_forked_child(void (*run)()) noexcept;
+  static inline bool forked = false;
   static inline bool well = false;
 };
 
 void forks_early::in_forked_child(void (*run)()) noexcept {
-  std::thread([] { well = in_child(&deferral_works<forks_early>); }).join();
+  // Once: the child comes here, too.
+  if (!std::exchange(forked, true)) {
+    std::thread([] { well = in_child(&deferral_works<forks_early>); }).join();
+  }
   threads::in_forked_child(run);
 }
 

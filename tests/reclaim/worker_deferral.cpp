@@ -31,19 +31,18 @@ template <context::level L0, context::level L1, context::level L2>
 using three = trefoil::basic_staged<traits_on<matrix_threads>, noted<matrix_threads, 0, L0>,
                                     noted<matrix_threads, 1, L1>, noted<matrix_threads, 2, L2>>;
 
-/// Stages run inline up to the first that the level does not allow; that one and all inside it run
-/// on the worker, in order.
-void expect_split(const journal& log, int first_stage, const std::array<context::level, 3>& needs,
-                  context::level dropped_at, context::level inline_level) {
+/// So many stages went, inline up to the first that the level does not allow; that one and all inside
+/// it on the worker, in order.
+void expect_split(const journal& log, std::size_t stages, const std::array<context::level, 3>& needs,
+                  context::level level) {
   const std::vector<teardown_seen> seen = log.entries();
-  ASSERT_EQ(seen.size(), static_cast<std::size_t>(3 - first_stage));
+  ASSERT_EQ(seen.size(), stages);
   bool deferred = false;
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    const std::size_t stage = i + static_cast<std::size_t>(first_stage);
-    deferred = deferred || !context::allows(dropped_at, needs[stage]);
-    EXPECT_EQ(seen[i].stage, static_cast<int>(stage));
-    EXPECT_EQ(seen[i].thread != std::this_thread::get_id(), deferred) << "stage " << stage;
-    EXPECT_EQ(seen[i].level, deferred ? context::process : inline_level) << "stage " << stage;
+  for (std::size_t stage = 0; stage < stages; ++stage) {
+    deferred = deferred || !context::allows(level, needs[stage]);
+    EXPECT_EQ(seen[stage].stage, static_cast<int>(stage));
+    EXPECT_EQ(seen[stage].thread != std::this_thread::get_id(), deferred) << "stage " << stage;
+    EXPECT_EQ(seen[stage].level, deferred ? context::process : level) << "stage " << stage;
   }
 }
 
@@ -55,17 +54,19 @@ void drop_in_every_way(const std::array<context::level, 3>& needs) {
       journal log;
       drop_at<matrix_threads>(level, make_noted<T>(1, log));
       ASSERT_TRUE(matrix_worker::flush());
-      expect_split(log, 0, needs, level, level);
+      expect_split(log, 3, needs, level);
     }
-    {  // not the unique owner: the drop is a counted one
+    {  // not the unique owner: the drop is a counted one, and a stage stays
       journal log;
-      auto first = make_noted<T>(1, log);
-      auto second = first;
-      drop_at<matrix_threads>(level, std::move(first));
+      auto user = make_noted<T>(1, log);
+      auto bare = user.template share<trefoil::weakest_tier<T>>();
+      auto copy = user;
+      drop_at<matrix_threads>(level, std::move(user));
       EXPECT_EQ(log.size(), 0U);
-      drop_at<matrix_threads>(level, std::move(second));
+      drop_at<matrix_threads>(level, std::move(copy));
       ASSERT_TRUE(matrix_worker::flush());
-      expect_split(log, 0, needs, level, level);
+      expect_split(log, 2, needs, level);
+      EXPECT_EQ(bare->object, 1);
     }
     {  // a demote tears down the outermost tier alone; what is left goes by a drop of its own
       journal log;
@@ -86,18 +87,26 @@ void drop_in_every_way(const std::array<context::level, 3>& needs) {
       EXPECT_EQ(seen[0].thread == std::this_thread::get_id(), context::allows(level, needs[0]));
     }
   }
-  {  // the level is a token's; the thread could do more
-    journal log;
-    make_noted<T>(1, log).drop(context::in_any);
-    ASSERT_TRUE(matrix_worker::flush());
-    expect_split(log, 0, needs, context::any, context::process);
-  }
-  {
-    journal log;
-    make_noted<T>(1, log).drop(context::in_atomic);
-    ASSERT_TRUE(matrix_worker::flush());
-    expect_split(log, 0, needs, context::atomic, context::process);
-  }
+  // The level is a token's, and holds for the teardowns; the thread could do more.
+  const auto by_token = [&needs](auto token) {
+    {
+      journal log;
+      make_noted<T>(1, log).drop(token);
+      ASSERT_TRUE(matrix_worker::flush());
+      expect_split(log, 3, needs, token.value);
+    }
+    {
+      journal log;
+      auto user = make_noted<T>(1, log);
+      const auto bare = user.template share<trefoil::weakest_tier<T>>();
+      user.drop(token);
+      ASSERT_TRUE(matrix_worker::flush());
+      expect_split(log, 2, needs, token.value);
+    }
+  };
+  by_token(context::in_any);
+  by_token(context::in_atomic);
+  by_token(context::in_process);
 }
 
 template <std::size_t I>

@@ -116,7 +116,10 @@ struct noted {
   int* where;
 };
 using mappings = noted<1, process>;
-using directory = noted<2, atomic>;
+struct directory : noted<2, atomic> {
+  static constexpr auto placement = trefoil::placement::outside;
+  using noted::noted;
+};
 using identity = noted<3, any>;
 
 template <class T>
