@@ -25,8 +25,7 @@
 /// Without a key the caller rechecks by other means, such as reading the table's entry once more.
 #pragma once
 
-#include <concepts>
-#include <utility>
+#include <type_traits>
 
 #include "trefoil/access.hpp"
 #include "trefoil/context.hpp"
@@ -46,8 +45,9 @@ concept findable = staged_object<T> && detail::is_findable<typename detail::fact
 template <class Tier, findable T>
   requires tier_of<Tier, T>
 [[nodiscard]] ref<T, Tier> try_acquire(T* at) noexcept {
-  const bool got = at != nullptr && detail::access::try_get<T, Tier>(*at);
-  return detail::access::wrap<T, Tier>(got ? at : nullptr);
+  auto* const o = const_cast<std::remove_const_t<T>*>(at);  // counting is not a change
+  const bool got = o != nullptr && detail::access::try_get<std::remove_const_t<T>, Tier>(*o);
+  return detail::access::wrap<T, Tier>(got ? o : nullptr);
 }
 
 /// The same, and the object has that key.
@@ -57,7 +57,8 @@ template <class Tier, findable T>
                                        const typename detail::facts<T>::traits::key& key) noexcept {
   ref<T, Tier> found = try_acquire<Tier>(at);
   // Only now may the key be read: it cannot change while we hold a tier.
-  if (found && !(detail::access::key(*at).get() == key)) found.drop();
+  if (found && !(detail::access::key(const_cast<std::remove_const_t<T>&>(*at)).get() == key))
+    found.drop();
   return found;
 }
 
