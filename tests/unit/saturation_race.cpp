@@ -142,12 +142,14 @@ TEST_F(saturation_race, of_two_drops_too_many_one_reports) {
 TEST_F(saturation_race, the_neighbour_in_the_same_word_stays_exact) {
   std::vector<ref<object>> lower;
   lower.reserve(most);
+  // The count goes over its edge in the midst of the other thread's work.
+  constexpr unsigned room = 10;
   race{.prepare =
            [&] {
              lower.clear();
-             prepare(0);
+             prepare(room);
            },
-       .left = [this] { copy(0, 8); },
+       .left = [this] { copy(0, room + 4); },
        .right =
            [&] {
              for (int i = 0; i < 40; ++i) lower.push_back(user.share<identity>());
@@ -159,7 +161,7 @@ TEST_F(saturation_race, the_neighbour_in_the_same_word_stays_exact) {
              EXPECT_EQ(bare.use_count(), 2U + 20U);
              EXPECT_EQ(bare.use_count<page_directory>(), 1U);
            }}
-      .run(rounds);
+      .run(10 * rounds);
 }
 
 }  // namespace
