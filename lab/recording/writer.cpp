@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/recording/writer.hpp"
+
+#include "lab/recording/schema.hpp"
+
+#include <sqlite3.h>
+#include <string_view>
+#include <utility>
+
+namespace trefoil::lab {
+
+namespace {
+
+namespace column = schema::column;
+
+// Parameters count from one.
+constexpr int parameter(int of_column) { return of_column + 1; }
+
+void bind_number(sqlite3_stmt* to, int of_column, std::int64_t value) {
+    sqlite3_bind_int64(to, parameter(of_column), value);
+}
+
+void bind_or_null(sqlite3_stmt* to, int of_column, std::int32_t value) {
+    if (value == not_read) {
+        sqlite3_bind_null(to, parameter(of_column));
+    } else {
+        sqlite3_bind_int64(to, parameter(of_column), value);
+    }
+}
+
+template <class Tag> void bind_or_null(sqlite3_stmt* to, int of_column, id<Tag> value) {
+    if (value) {
+        sqlite3_bind_int64(to, parameter(of_column), value.value());
+    } else {
+        sqlite3_bind_null(to, parameter(of_column));
+    }
+}
+
+template <class Names> void write_names(sqlite::statement& insert, const Names& all) {
+    std::int64_t number = 0;
+    for (const std::string_view name : all) {
+        insert.bind(1, number++);
+        insert.bind(2, name);
+        insert.execute();
+    }
+}
+
+template <class Id> void write_names(sqlite::statement& insert, const dictionary<Id>& all) {
+    for (typename Id::number number = 0; number < all.size(); ++number) {
+        insert.bind(1, std::int64_t{number});
+        insert.bind(2, all.text(Id{number}));
+        insert.execute();
+    }
+}
+
+template <class T, class Bind>
+void bind_fact(sqlite::statement& to, int& index, const fact<T>& known, Bind bind) {
+    if (known.value) {
+        bind(index, *known.value);
+    } else {
+        to.bind_null(index);
+    }
+    to.bind(index + 1, std::string_view(known.how));
+    index += 2;
+}
+
+}  // namespace
+
+recording_writer::recording_writer(std::string path, const names& all)
+    : file_(std::move(path)), database_(file_.temporary(), sqlite::mode::create, file_.path()),
+      names_(&all) {
+    // The file is not visible before it is complete, so nothing has to be rolled back, shared or
+    // durable on the way: no journal, no locks, no syncs. The cache bounds the memory.
+    database_.run("PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
+                  "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -4096; "
+                  "PRAGMA temp_store = MEMORY; BEGIN");
+    database_.run(schema::create);
+    insert_.emplace(database_, schema::insert_event);
+}
+
+void recording_writer::append(const event& e) {
+    if (e.time_ns < last_ns_) {
+        throw error(fault::input, file_.path() + ": event " + std::to_string(events_ + 1) +
+                                      " is earlier than the one before");
+    }
+    if (events_ + 1 == segment_first_) segment_begin_ns_ = e.time_ns;
+    last_ns_ = e.time_ns;
+    ++events_;
+
+    sqlite3_stmt* to = insert_->get();
+    bind_number(to, column::event, events_);
+    bind_number(to, column::time_ns, e.time_ns);
+    bind_number(to, column::kind, static_cast<int>(e.kind));
+    bind_number(to, column::cpu, e.cpu);
+    bind_number(to, column::pid, e.pid);
+    bind_number(to, column::comm, e.comm.value());
+    bind_number(to, column::context, static_cast<int>(e.context));
+    bind_number(to, column::actor, static_cast<int>(e.who));
+    bind_or_null(to, column::route, e.route);
+    bind_or_null(to, column::mm_users, e.mm_users);
+    bind_or_null(to, column::mm_count, e.mm_count);
+    bind_or_null(to, column::subject, e.subject);
+
+    // Most objects are none in most events: a parameter is only touched if this event or the one
+    // before names it.
+    const event_shape shape = shape_of(e.kind);
+    const unsigned used = shape.required | unsigned{shape.optional};
+    const unsigned touched = used | bound_;
+    bound_ = used;
+    using namespace names_of;
+    if (touched & mm) bind_or_null(to, column::mm, e.mm);
+    if (touched & task) bind_or_null(to, column::task, e.task);
+    if (touched & old_mm) bind_or_null(to, column::old_mm, e.old_mm);
+    if (touched & prev_mm) bind_or_null(to, column::prev_mm, e.prev_mm);
+    if (touched & next_mm) bind_or_null(to, column::next_mm, e.next_mm);
+    if (touched & files) bind_or_null(to, column::files, e.files);
+    if (touched & sighand) bind_or_null(to, column::sighand, e.sighand);
+    insert_->execute();
+}
+
+void recording_writer::begin_segment() { end_segment(); }
+
+void recording_writer::end_segment() {
+    if (segment_first_ > events_) return;  // nothing in it
+    sqlite::statement insert(database_, "INSERT INTO segment VALUES (?, ?, ?, ?, ?)");
+    insert.bind(1, ++segments_);
+    insert.bind(2, segment_first_);
+    insert.bind(3, events_);
+    insert.bind(4, segment_begin_ns_);
+    insert.bind(5, last_ns_);
+    insert.execute();
+    segment_first_ = events_ + 1;
+}
+
+void recording_writer::write_machine(const machine_facts& machine) {
+    sqlite::statement insert(database_,
+                             "INSERT INTO machine VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    int index = 1;
+    const auto number = [&](int at, bool value) { insert.bind(at, std::int64_t{value}); };
+    insert.bind(index++, std::string_view(machine.source));
+    bind_fact(insert, index, machine.kernel,
+              [&](int at, const std::string& value) { insert.bind(at, std::string_view(value)); });
+    bind_fact(insert, index, machine.preempt_rt, number);
+    bind_fact(insert, index, machine.task_exit, [&](int at, exit_event value) {
+        insert.bind(at, std::string_view(value == exit_event::before ? "before" : "after"));
+    });
+    bind_fact(insert, index, machine.fails_open, number);
+    if (machine.lost_events) {
+        insert.bind(index, *machine.lost_events);
+    } else {
+        insert.bind_null(index);
+    }
+    insert.execute();
+}
+
+void recording_writer::write_dictionaries() {
+    const auto write = [&](const char* sql, const auto& all) {
+        sqlite::statement insert(database_, sql);
+        write_names(insert, all);
+    };
+    write("INSERT INTO event_kind VALUES (?, ?)", event_names);
+    write("INSERT INTO context VALUES (?, ?)", context_names);
+    write("INSERT INTO actor VALUES (?, ?)", actor_names);
+    write("INSERT INTO comm VALUES (?, ?)", names_->comms);
+    write("INSERT INTO route VALUES (?, ?)", names_->routes);
+}
+
+void recording_writer::finish(const machine_facts& machine) {
+    end_segment();
+    write_machine(machine);
+    write_dictionaries();
+    insert_.reset();
+    database_.run("COMMIT");
+    database_.close();
+    file_.publish();
+}
+
+}  // namespace trefoil::lab
