@@ -33,6 +33,19 @@ bool fetch_number(sqlite3_stmt* from, int of_column, std::int32_t& to) {
     return number == to;
 }
 
+bool fetch_objects(sqlite3_stmt* from, event& e) {
+    const event_shape shape = shape_of(e.kind);
+    const auto object = [&](std::uint8_t bit, int of_column, auto& to) {
+        if (((shape.required | shape.optional) & bit) == 0) return true;
+        return fetch_id(from, of_column, to) && (to || (shape.optional & bit));
+    };
+    using namespace names_of;
+    return object(mm, column::mm, e.mm) && object(task, column::task, e.task) &&
+           object(old_mm, column::third, e.old_mm) && object(prev_mm, column::third, e.prev_mm) &&
+           object(next_mm, column::fourth, e.next_mm) && object(files, column::third, e.files) &&
+           object(sighand, column::fourth, e.sighand);
+}
+
 template <class Enum, std::size_t Count>
 bool fetch_enum(sqlite3_stmt* from, int of_column, const std::array<std::string_view, Count>&,
                 Enum& to) {
@@ -52,6 +65,7 @@ recording_reader::recording_reader(const std::string& path)
                   "BEGIN");
     read_machine();
     read_dictionaries();
+    read_places();
     read_segments();
 }
 
@@ -94,6 +108,26 @@ void recording_reader::read_dictionaries() {
     };
     read("SELECT comm, name FROM comm ORDER BY comm", "comm", names_.comms);
     read("SELECT route, name FROM route ORDER BY route", "route", names_.routes);
+}
+
+void recording_reader::read_places() {
+    sqlite::statement select(
+        database_, "SELECT place, cpu, comm, context, actor, route FROM place ORDER BY place");
+    sqlite3_stmt* const from = select.get();
+    while (select.step()) {
+        place one;
+        const std::int64_t cpu = select.integer(1);
+        one.cpu = static_cast<std::uint16_t>(cpu);
+        const bool sound = select.integer(0) == static_cast<std::int64_t>(places_.size()) &&
+                           cpu == one.cpu && fetch_id(from, 2, one.comm) && one.comm &&
+                           one.comm.value() < names_.comms.size() &&
+                           fetch_enum(from, 3, context_names, one.context) &&
+                           fetch_enum(from, 4, actor_names, one.who) &&
+                           fetch_id(from, 5, one.route) &&
+                           (!one.route || one.route.value() < names_.routes.size());
+        if (!sound) fail("table place: row " + std::to_string(select.integer(0)) + " is wrong");
+        places_.push_back(one);
+    }
 }
 
 void recording_reader::read_segments() {
@@ -150,32 +184,18 @@ void recording_reader::fetch(event& e) {
     if (!fetch_enum(from, column::kind, event_names, e.kind)) {
         refuse("unknown event " + std::to_string(sqlite3_column_int64(from, column::kind)));
     }
-    const std::int64_t cpu = sqlite3_column_int64(from, column::cpu);
-    e.cpu = static_cast<std::uint16_t>(cpu);
-    const bool described = cpu == e.cpu && fetch_number(from, column::pid, e.pid) &&
-                           fetch_id(from, column::comm, e.comm) && e.comm &&
-                           e.comm.value() < names_.comms.size() &&
-                           fetch_enum(from, column::context, context_names, e.context) &&
-                           fetch_enum(from, column::actor, actor_names, e.who) &&
-                           fetch_id(from, column::route, e.route) &&
-                           (!e.route || e.route.value() < names_.routes.size()) &&
-                           fetch_number(from, column::mm_users, e.mm_users) &&
-                           fetch_number(from, column::mm_count, e.mm_count) &&
-                           fetch_number(from, column::subject, e.subject);
-    if (!described) refuse("a number is out of its range");
-
-    const event_shape shape = shape_of(e.kind);
-    const auto object = [&](std::uint8_t bit, int of_column, auto& to) {
-        if (((shape.required | shape.optional) & bit) == 0) return true;
-        return fetch_id(from, of_column, to) && (to || (shape.optional & bit));
-    };
-    using namespace names_of;
-    if (!object(mm, column::mm, e.mm) || !object(task, column::task, e.task) ||
-        !object(old_mm, column::old_mm, e.old_mm) || !object(prev_mm, column::prev_mm, e.prev_mm) ||
-        !object(next_mm, column::next_mm, e.next_mm) || !object(files, column::files, e.files) ||
-        !object(sighand, column::sighand, e.sighand)) {
-        refuse("an id is missing or out of its range");
+    const std::int64_t at = sqlite3_column_int64(from, column::place);
+    if (at < 0 || at >= static_cast<std::int64_t>(places_.size())) {
+        refuse("place " + std::to_string(at) + " is not in table place");
     }
+    set_place(e, places_[static_cast<std::size_t>(at)]);
+    if (!fetch_number(from, column::pid, e.pid) ||
+        !fetch_number(from, column::mm_users, e.mm_users) ||
+        !fetch_number(from, column::mm_count, e.mm_count) ||
+        !fetch_number(from, column::subject, e.subject)) {
+        refuse("a number is out of its range");
+    }
+    if (!fetch_objects(from, e)) refuse("an id is missing or out of its range");
     if (!census_.observe(e)) refuse(census_.problem());
 }
 

@@ -8,6 +8,7 @@
 #include "lab/recording/event.hpp"
 #include "lab/recording/machine.hpp"
 #include "lab/recording/names.hpp"
+#include "lab/recording/places.hpp"
 #include "lab/recording/sqlite.hpp"
 
 #include <cstddef>
@@ -49,6 +50,7 @@ class recording_reader {
  private:
     void read_machine();
     void read_dictionaries();
+    void read_places();
     void read_segments();
     void fetch(event& e);
     void enter_segment(std::int64_t row);
@@ -58,6 +60,7 @@ class recording_reader {
     sqlite::database database_;
     machine_facts machine_;
     lab::names names_;
+    std::vector<place> places_;
     std::vector<segment> segments_;
     sqlite::statement select_;
     lab::census census_;

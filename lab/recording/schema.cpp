@@ -37,23 +37,25 @@ CREATE TABLE segment (
     end_ns       INTEGER NOT NULL
 );
 
+CREATE TABLE place (
+    place    INTEGER PRIMARY KEY,
+    cpu      INTEGER NOT NULL,
+    comm     INTEGER NOT NULL REFERENCES comm,
+    context  INTEGER NOT NULL REFERENCES context,
+    actor    INTEGER NOT NULL REFERENCES actor,
+    route    INTEGER REFERENCES route
+);
+
 CREATE TABLE event (
     event     INTEGER PRIMARY KEY,
-    time_ns   INTEGER NOT NULL,
-    kind      INTEGER NOT NULL,
-    cpu       INTEGER NOT NULL,
-    pid       INTEGER NOT NULL,
-    comm      INTEGER NOT NULL,
-    context   INTEGER NOT NULL,
-    actor     INTEGER NOT NULL,
-    route     INTEGER,
+    time_ns   INTEGER,
+    kind      INTEGER,
+    place     INTEGER,
+    pid       INTEGER,
     mm        INTEGER,
     task      INTEGER,
-    old_mm    INTEGER,
-    prev_mm   INTEGER,
-    next_mm   INTEGER,
-    files     INTEGER,
-    sighand   INTEGER,
+    third     INTEGER,
+    fourth    INTEGER,
     mm_users  INTEGER,
     mm_count  INTEGER,
     subject   INTEGER
@@ -61,22 +63,26 @@ CREATE TABLE event (
 
 CREATE VIEW readable AS
 SELECT event, time_ns, event_kind.name AS kind, cpu, pid, comm.name AS comm,
-       context.name AS context, actor.name AS actor, route.name AS route,
-       mm, task, old_mm, prev_mm, next_mm, files, sighand, mm_users, mm_count, subject
+       context.name AS context, actor.name AS actor, route.name AS route, mm, task,
+       CASE event_kind.name WHEN 'prep_exec' THEN third END AS old_mm,
+       CASE event_kind.name WHEN 'switch' THEN third END AS prev_mm,
+       CASE event_kind.name WHEN 'switch' THEN fourth END AS next_mm,
+       CASE WHEN event_kind.name IN ('task_exit', 'files_free') THEN third END AS files,
+       CASE WHEN event_kind.name IN ('task_exit', 'sighand_free') THEN fourth END AS sighand,
+       mm_users, mm_count, subject
 FROM event
-     JOIN event_kind USING (kind) JOIN comm USING (comm)
-     JOIN context USING (context) JOIN actor USING (actor) LEFT JOIN route USING (route)
-ORDER BY event;
+     JOIN event_kind USING (kind) JOIN place USING (place) JOIN comm USING (comm)
+     JOIN context USING (context) JOIN actor USING (actor) LEFT JOIN route USING (route);
 )sql";
 
+// The row number is left to SQLite, which counts from one: it appends then without a search.
+// Table event has no constraints: each would be paid for once per row and column. The reader checks.
 const char* const insert_event =
-    "INSERT INTO event (event, time_ns, kind, cpu, pid, comm, context, actor, route, mm, task, "
-    "old_mm, prev_mm, next_mm, files, sighand, mm_users, mm_count, subject) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO event (time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, "
+    "subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const char* const select_events =
-    "SELECT event, time_ns, kind, cpu, pid, comm, context, actor, route, mm, task, "
-    "old_mm, prev_mm, next_mm, files, sighand, mm_users, mm_count, subject "
+    "SELECT event, time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, subject "
     "FROM event ORDER BY event";
 
 }  // namespace trefoil::lab::schema

@@ -12,35 +12,27 @@ inline constexpr std::uint32_t application_id = 0x54726566;  // "Tref"
 // Goes up when an older reader would misread a newer file.
 inline constexpr std::uint32_t version = 1;
 
-// The order of these columns is the order of the parameters that the writer binds and of the
-// columns that the reader fetches.
+// The order of the columns that the reader fetches. Parameters count from one and there is none for
+// `event`, so these are the numbers of the writer's parameters as well.
 namespace column {
 enum : int {
     event,
     time_ns,
     kind,
-    cpu,
+    place,
     pid,
-    comm,
-    context,
-    actor,
-    route,
     mm,
     task,
-    old_mm,
-    prev_mm,
-    next_mm,
-    files,
-    sighand,
+    third,   // prep_exec: old mm; switch: prev_mm; task_exit, files_free: files
+    fourth,  // switch: next_mm; task_exit, sighand_free: sighand
     mm_users,
     mm_count,
-    subject,
-    count
+    subject
 };
 }  // namespace column
 
 extern const char* const create;         // all tables, the view, application_id and user_version
-extern const char* const insert_event;   // one parameter per column
+extern const char* const insert_event;   // one parameter per column but the first
 extern const char* const select_events;  // in their order
 
 }  // namespace trefoil::lab::schema

@@ -17,6 +17,9 @@ void database::closer::operator()(sqlite3* handle) const noexcept { sqlite3_clos
 
 database::database(const std::string& path, mode how, std::string shown)
     : shown_(std::move(shown)), fault_(how == mode::read ? fault::input : fault::output) {
+    // Counting allocations takes a lock for each. Refused if SQLite is in use already: no harm.
+    static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    static_cast<void>(once);
     // One handle is used by one thread at a time, so its mutexes would only cost time.
     const int flags = SQLITE_OPEN_NOMUTEX | (how == mode::read
                                                  ? SQLITE_OPEN_READONLY

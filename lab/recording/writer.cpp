@@ -13,26 +13,23 @@ namespace {
 
 namespace column = schema::column;
 
-// Parameters count from one.
-constexpr int parameter(int of_column) { return of_column + 1; }
-
 void bind_number(sqlite3_stmt* to, int of_column, std::int64_t value) {
-    sqlite3_bind_int64(to, parameter(of_column), value);
+    sqlite3_bind_int64(to, of_column, value);
 }
 
 void bind_or_null(sqlite3_stmt* to, int of_column, std::int32_t value) {
     if (value == not_read) {
-        sqlite3_bind_null(to, parameter(of_column));
+        sqlite3_bind_null(to, of_column);
     } else {
-        sqlite3_bind_int64(to, parameter(of_column), value);
+        sqlite3_bind_int64(to, of_column, value);
     }
 }
 
 template <class Tag> void bind_or_null(sqlite3_stmt* to, int of_column, id<Tag> value) {
     if (value) {
-        sqlite3_bind_int64(to, parameter(of_column), value.value());
+        sqlite3_bind_int64(to, of_column, value.value());
     } else {
-        sqlite3_bind_null(to, parameter(of_column));
+        sqlite3_bind_null(to, of_column);
     }
 }
 
@@ -78,6 +75,14 @@ recording_writer::recording_writer(std::string path, const names& all)
     insert_.emplace(database_, schema::insert_event);
 }
 
+// Few kinds name a third object: the rest leaves these two parameters as they are, empty.
+template <class Third, class Fourth>
+void recording_writer::bind_both(sqlite3_stmt* to, Third third, Fourth fourth) {
+    bind_or_null(to, column::third, third);
+    bind_or_null(to, column::fourth, fourth);
+    bound_ = true;
+}
+
 void recording_writer::append(const event& e) {
     if (e.time_ns < last_ns_) {
         throw error(fault::input, file_.path() + ": event " + std::to_string(events_ + 1) +
@@ -88,33 +93,25 @@ void recording_writer::append(const event& e) {
     ++events_;
 
     sqlite3_stmt* to = insert_->get();
-    bind_number(to, column::event, events_);
     bind_number(to, column::time_ns, e.time_ns);
     bind_number(to, column::kind, static_cast<int>(e.kind));
-    bind_number(to, column::cpu, e.cpu);
+    bind_number(to, column::place, places_.intern(place_of(e)));
     bind_number(to, column::pid, e.pid);
-    bind_number(to, column::comm, e.comm.value());
-    bind_number(to, column::context, static_cast<int>(e.context));
-    bind_number(to, column::actor, static_cast<int>(e.who));
-    bind_or_null(to, column::route, e.route);
+    bind_or_null(to, column::mm, e.mm);
+    bind_or_null(to, column::task, e.task);
+    switch (e.kind) {
+        case event_kind::prep_exec: bind_both(to, e.old_mm, sighand_id{}); break;
+        case event_kind::context_switch: bind_both(to, e.prev_mm, e.next_mm); break;
+        case event_kind::task_exit:
+        case event_kind::files_free:
+        case event_kind::sighand_free: bind_both(to, e.files, e.sighand); break;
+        default:
+            if (bound_) bind_both(to, files_id{}, sighand_id{});
+            bound_ = false;
+    }
     bind_or_null(to, column::mm_users, e.mm_users);
     bind_or_null(to, column::mm_count, e.mm_count);
     bind_or_null(to, column::subject, e.subject);
-
-    // Most objects are none in most events: a parameter is only touched if this event or the one
-    // before names it.
-    const event_shape shape = shape_of(e.kind);
-    const unsigned used = shape.required | unsigned{shape.optional};
-    const unsigned touched = used | bound_;
-    bound_ = used;
-    using namespace names_of;
-    if (touched & mm) bind_or_null(to, column::mm, e.mm);
-    if (touched & task) bind_or_null(to, column::task, e.task);
-    if (touched & old_mm) bind_or_null(to, column::old_mm, e.old_mm);
-    if (touched & prev_mm) bind_or_null(to, column::prev_mm, e.prev_mm);
-    if (touched & next_mm) bind_or_null(to, column::next_mm, e.next_mm);
-    if (touched & files) bind_or_null(to, column::files, e.files);
-    if (touched & sighand) bind_or_null(to, column::sighand, e.sighand);
     insert_->execute();
 }
 
@@ -163,6 +160,22 @@ void recording_writer::write_dictionaries() {
     write("INSERT INTO actor VALUES (?, ?)", actor_names);
     write("INSERT INTO comm VALUES (?, ?)", names_->comms);
     write("INSERT INTO route VALUES (?, ?)", names_->routes);
+
+    sqlite::statement insert(database_, "INSERT INTO place VALUES (?, ?, ?, ?, ?, ?)");
+    std::int64_t number = 0;
+    for (const place& one : places_.all()) {
+        insert.bind(1, number++);
+        insert.bind(2, std::int64_t{one.cpu});
+        insert.bind(3, std::int64_t{one.comm.value()});
+        insert.bind(4, static_cast<std::int64_t>(one.context));
+        insert.bind(5, static_cast<std::int64_t>(one.who));
+        if (one.route) {
+            insert.bind(6, std::int64_t{one.route.value()});
+        } else {
+            insert.bind_null(6);
+        }
+        insert.execute();
+    }
 }
 
 void recording_writer::finish(const machine_facts& machine) {

@@ -8,6 +8,7 @@
 #include "lab/recording/machine.hpp"
 #include "lab/recording/names.hpp"
 #include "lab/recording/new_file.hpp"
+#include "lab/recording/places.hpp"
 #include "lab/recording/sqlite.hpp"
 
 #include <cstdint>
@@ -37,17 +38,20 @@ class recording_writer {
     void end_segment();
     void write_machine(const machine_facts& machine);
     void write_dictionaries();
+    template <class Third, class Fourth>
+    void bind_both(sqlite3_stmt* to, Third third, Fourth fourth);
 
     new_file file_;
     sqlite::database database_;  // after file_: closed before the file is removed
     std::optional<sqlite::statement> insert_;
     const names* names_;
+    place_table places_;
     std::int64_t events_ = 0;
     std::int64_t segments_ = 0;
     std::int64_t segment_first_ = 1;
     std::int64_t segment_begin_ns_ = 0;
     std::int64_t last_ns_ = 0;
-    unsigned bound_ = 0;  // objects that the statement still has from the event before
+    bool bound_ = false;  // the statement still has a third or fourth object
 };
 
 }  // namespace trefoil::lab
