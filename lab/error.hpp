@@ -12,19 +12,19 @@ namespace trefoil::lab {
 
 // Whose fault it was: a caller turns it into an exit status.
 enum class fault {
-    input,        // what was read is missing or wrong
-    output,       // what was to be written could not be
-    interrupted,  // somebody asked to stop
+  input,        // what was read is missing or wrong
+  output,       // what was to be written could not be
+  interrupted,  // somebody asked to stop
 };
 
 class error : public std::runtime_error {
  public:
-    error(fault whose, const std::string& line) : std::runtime_error(line), whose_(whose) {}
+  error(fault whose, const std::string& line) : std::runtime_error(line), whose_(whose) {}
 
-    fault whose() const noexcept { return whose_; }
+  fault whose() const noexcept { return whose_; }
 
  private:
-    fault whose_;
+  fault whose_;
 };
 
 }  // namespace trefoil::lab

@@ -12,23 +12,24 @@
 
 namespace trefoil::lab {
 
-template <class Tag> class id {
+template <class Tag>
+class id {
  public:
-    using number = std::uint32_t;
+  using number = std::uint32_t;
 
-    // Zero is an ordinary id, so "none" is the number at the other end.
-    static constexpr number none = std::numeric_limits<number>::max();
+  // Zero is an ordinary id, so "none" is the number at the other end.
+  static constexpr number none = std::numeric_limits<number>::max();
 
-    constexpr id() = default;
-    constexpr explicit id(number value) noexcept : value_(value) {}
+  constexpr id() = default;
+  constexpr explicit id(number value) noexcept : value_(value) {}
 
-    constexpr number value() const noexcept { return value_; }
-    constexpr explicit operator bool() const noexcept { return value_ != none; }
+  constexpr number value() const noexcept { return value_; }
+  constexpr explicit operator bool() const noexcept { return value_ != none; }
 
-    friend constexpr auto operator<=>(id, id) = default;
+  friend constexpr auto operator<=>(id, id) = default;
 
  private:
-    number value_ = none;
+  number value_ = none;
 };
 
 using mm_id = id<struct mm_tag>;

@@ -10,21 +10,21 @@ namespace trefoil::lab {
 
 class new_file {
  public:
-    // Creates the file under its temporary name, empty.
-    explicit new_file(std::string path);
-    ~new_file();
-    new_file(const new_file&) = delete;
-    new_file& operator=(const new_file&) = delete;
+  // Creates the file under its temporary name, empty.
+  explicit new_file(std::string path);
+  ~new_file();
+  new_file(const new_file&) = delete;
+  new_file& operator=(const new_file&) = delete;
 
-    const std::string& path() const noexcept { return path_; }
-    const std::string& temporary() const noexcept { return temporary_; }
+  const std::string& path() const noexcept { return path_; }
+  const std::string& temporary() const noexcept { return temporary_; }
 
-    // All that was written has to be closed by now.
-    void publish();
+  // All that was written has to be closed by now.
+  void publish();
 
  private:
-    std::string path_;
-    std::string temporary_;  // empty: published
+  std::string path_;
+  std::string temporary_;  // empty: published
 };
 
 }  // namespace trefoil::lab

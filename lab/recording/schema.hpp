@@ -16,18 +16,18 @@ inline constexpr std::uint32_t version = 1;
 // `event`, so these are the numbers of the writer's parameters as well.
 namespace column {
 enum : int {
-    event,
-    time_ns,
-    kind,
-    place,
-    pid,
-    mm,
-    task,
-    third,   // prep_exec: old mm; switch: prev_mm; task_exit, files_free: files
-    fourth,  // switch: next_mm; task_exit, sighand_free: sighand
-    mm_users,
-    mm_count,
-    subject
+  event,
+  time_ns,
+  kind,
+  place,
+  pid,
+  mm,
+  task,
+  third,   // prep_exec: old mm; switch: prev_mm; task_exit, files_free: files
+  fourth,  // switch: next_mm; task_exit, sighand_free: sighand
+  mm_users,
+  mm_count,
+  subject
 };
 }  // namespace column
 

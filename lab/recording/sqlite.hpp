@@ -19,47 +19,47 @@ enum class mode { read, create };
 
 class database {
  public:
-    // `shown` is the name for messages: a file under construction has another one on disk.
-    database(const std::string& path, mode how, std::string shown);
+  // `shown` is the name for messages: a file under construction has another one on disk.
+  database(const std::string& path, mode how, std::string shown);
 
-    void run(const char* sql);
-    void close();  // reports what a destructor could not
+  void run(const char* sql);
+  void close();  // reports what a destructor could not
 
-    sqlite3* get() const noexcept { return handle_.get(); }
-    [[noreturn]] void fail() const;
+  sqlite3* get() const noexcept { return handle_.get(); }
+  [[noreturn]] void fail() const;
 
  private:
-    struct closer {
-        void operator()(sqlite3* handle) const noexcept;
-    };
-    std::unique_ptr<sqlite3, closer> handle_;
-    std::string shown_;
-    fault fault_;
+  struct closer {
+    void operator()(sqlite3* handle) const noexcept;
+  };
+  std::unique_ptr<sqlite3, closer> handle_;
+  std::string shown_;
+  fault fault_;
 };
 
 class statement {
  public:
-    statement(const database& owner, const char* sql);
+  statement(const database& owner, const char* sql);
 
-    bool step();     // true: there is a row
-    void execute();  // step, reset
+  bool step();     // true: there is a row
+  void execute();  // step, reset
 
-    sqlite3_stmt* get() const noexcept { return handle_.get(); }
+  sqlite3_stmt* get() const noexcept { return handle_.get(); }
 
-    void bind(int index, std::int64_t value);
-    void bind(int index, std::string_view value);  // the text must live until execute()
-    void bind_null(int index);
+  void bind(int index, std::int64_t value);
+  void bind(int index, std::string_view value);  // the text must live until execute()
+  void bind_null(int index);
 
-    bool is_null(int column) const;
-    std::int64_t integer(int column) const;
-    std::string text(int column) const;
+  bool is_null(int column) const;
+  std::int64_t integer(int column) const;
+  std::string text(int column) const;
 
  private:
-    struct finalizer {
-        void operator()(sqlite3_stmt* handle) const noexcept;
-    };
-    const database* owner_;
-    std::unique_ptr<sqlite3_stmt, finalizer> handle_;
+  struct finalizer {
+    void operator()(sqlite3_stmt* handle) const noexcept;
+  };
+  const database* owner_;
+  std::unique_ptr<sqlite3_stmt, finalizer> handle_;
 };
 
 }  // namespace trefoil::lab::sqlite

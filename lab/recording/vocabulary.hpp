@@ -13,29 +13,29 @@
 namespace trefoil::lab {
 
 enum class event_kind : std::uint8_t {
-    mm_alloc,
-    task_alloc,
-    fork,
-    prep_exec,
-    exec,
-    task_exit,
-    exit_mm,
-    files_free,
-    exit_mmap,
-    mm_free,
-    dead_borrow,
-    dead_drop,
-    context_switch,  // "switch" is a word of the language
-    sighand_free,
-    rcu_put,
-    task_free,
-    oom,
+  mm_alloc,
+  task_alloc,
+  fork,
+  prep_exec,
+  exec,
+  task_exit,
+  exit_mm,
+  files_free,
+  exit_mmap,
+  mm_free,
+  dead_borrow,
+  dead_drop,
+  context_switch,  // "switch" is a word of the language
+  sighand_free,
+  rcu_put,
+  task_free,
+  oom,
 };
 
 inline constexpr std::array<std::string_view, 17> event_names{
-    "mm_alloc",  "task_alloc", "fork",        "prep_exec", "exec",   "task_exit",
-    "exit_mm",   "files_free", "exit_mmap",   "mm_free",   "dead_borrow", "dead_drop",
-    "switch",    "sighand_free", "rcu_put",   "task_free", "oom"};
+    "mm_alloc", "task_alloc",   "fork",      "prep_exec", "exec",        "task_exit",
+    "exit_mm",  "files_free",   "exit_mmap", "mm_free",   "dead_borrow", "dead_drop",
+    "switch",   "sighand_free", "rcu_put",   "task_free", "oom"};
 
 // Where the CPU was when the event fired.
 enum class sampled_context : std::uint8_t { not_sampled, task, softirq, hardirq, unknown };
@@ -45,13 +45,13 @@ inline constexpr std::array<std::string_view, 5> context_names{"-", "task", "sof
 
 // What the current task was. An interrupt does not change the current task.
 enum class actor : std::uint8_t {
-    user,
-    user_exiting,
-    idle,
-    kworker,
-    ksoftirqd,
-    rcu_kthread,
-    kthread,
+  user,
+  user_exiting,
+  idle,
+  kworker,
+  ksoftirqd,
+  rcu_kthread,
+  kthread,
 };
 
 inline constexpr std::array<std::string_view, 7> actor_names{

@@ -13,17 +13,17 @@
 namespace trefoil::lab {
 
 struct import_options {
-    stated_facts stated;
-    // The recording so many times, one after the other: a segment each, with ids and times of its
-    // own. What is alive at the end of a segment outlives it.
-    std::int64_t repeat = 1;
-    // Called now and then with the part of the work that is done (0 to 1). False: stop.
-    std::function<bool(double)> go_on;
+  stated_facts stated;
+  // The recording so many times, one after the other: a segment each, with ids and times of its
+  // own. What is alive at the end of a segment outlives it.
+  std::int64_t repeat = 1;
+  // Called now and then with the part of the work that is done (0 to 1). False: stop.
+  std::function<bool(double)> go_on;
 };
 
 struct imported {
-    std::int64_t events = 0;
-    machine_facts machine;
+  std::int64_t events = 0;
+  machine_facts machine;
 };
 
 // Throws `error`; then nothing has been written.
