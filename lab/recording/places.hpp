@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where an event fired: the CPU, the name and kind of its current task, context and route. There are
-// some hundred different ones in a recording of any length, so an event refers to one by number:
-// that is four columns less to write and to read for each.
+// Where an event fired: the CPU, the name and kind of its current task, context and route. There
+// are some hundred different ones in a recording of any length, so an event refers to one by
+// number: that is four columns less to write and to read for each.
 #ifndef TREFOIL_LAB_RECORDING_PLACES_HPP
 #define TREFOIL_LAB_RECORDING_PLACES_HPP
 

@@ -76,7 +76,7 @@ FROM event
 )sql";
 
 // The row number is left to SQLite, which counts from one: it appends then without a search.
-// Table event has no constraints: each would be paid for once per row and column. The reader checks.
+// Table event has no constraints: each would be paid for once per row. The reader checks.
 const char* const insert_event =
     "INSERT INTO event (time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, "
     "subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
