@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes a recording, event by event, in bounded memory. The file appears at finish(), whole; a
+// writer that is destroyed before leaves nothing.
+#ifndef TREFOIL_LAB_RECORDING_WRITER_HPP
+#define TREFOIL_LAB_RECORDING_WRITER_HPP
+
+#include "lab/recording/event.hpp"
+#include "lab/recording/machine.hpp"
+#include "lab/recording/names.hpp"
+#include "lab/recording/new_file.hpp"
+#include "lab/recording/places.hpp"
+#include "lab/recording/sqlite.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace trefoil::lab {
+
+class recording_writer {
+ public:
+  // `all` are the dictionaries that the events' comm and route refer to; they may grow until
+  // finish().
+  recording_writer(std::string path, const names& all);
+
+  // The events that follow share no object with those before (docs/recording.md, segment). The
+  // first segment begins by itself.
+  void begin_segment();
+
+  // Events come in time order. Which lives they may tell is not checked here: see `census`.
+  void append(const event& e);
+
+  std::int64_t size() const noexcept { return events_; }
+
+  void finish(const machine_facts& machine);
+
+ private:
+  void end_segment();
+  void write_machine(const machine_facts& machine);
+  void write_dictionaries();
+  template <class Third, class Fourth>
+  void bind_both(sqlite3_stmt* to, Third third, Fourth fourth);
+
+  new_file file_;
+  sqlite::database database_;  // after file_: closed before the file is removed
+  std::optional<sqlite::statement> insert_;
+  const names* names_;
+  place_table places_;
+  std::int64_t events_ = 0;
+  std::int64_t segments_ = 0;
+  std::int64_t segment_first_ = 1;
+  std::int64_t segment_begin_ns_ = 0;
+  std::int64_t last_ns_ = 0;
+  bool bound_ = false;  // the statement still has a third or fourth object
+};
+
+}  // namespace trefoil::lab
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// trefoil: recordings of real address-space lifetimes, from the command line.
+//
+// Exit status: 0 done; 1 the output cannot be written; 2 bad input or usage; 128 + N stopped by
+// signal N. Whatever is wrong is said in one line on stderr.
+#include "lab/error.hpp"
+#include "tools/trefoil/commands.hpp"
+#include "tools/trefoil/stop.hpp"
+#include "trefoil/version.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <fmt/core.h>
+#include <string>
+
+namespace {
+
+constexpr int bad_output = 1;
+constexpr int bad_input = 2;
+
+constexpr const char* examples = R"(
+Examples:
+  trefoil import fork.tsv.gz -o fork.trefoil
+  trefoil info fork.trefoil --json
+
+`trefoil COMMAND --help` tells more about a command.
+)";
+
+int complain(std::string line, int status) {
+  std::replace(line.begin(), line.end(), '\n', ' ');  // one line, whatever a library says
+  fmt::print(stderr, "trefoil: {}\n", line);
+  return status;
+}
+
+int status_of(trefoil::lab::fault whose) {
+  switch (whose) {
+    case trefoil::lab::fault::input: return bad_input;
+    case trefoil::lab::fault::output: return bad_output;
+    case trefoil::lab::fault::interrupted: break;
+  }
+  return 128 + trefoil::tool::stop_signal();
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Recordings of real address-space lifetimes");
+  app.name("trefoil");
+  app.footer(examples);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("trefoil {}.{}.{}", TREFOIL_VERSION_MAJOR,
+                                                TREFOIL_VERSION_MINOR, TREFOIL_VERSION_PATCH));
+  trefoil::tool::add_import(app);
+  trefoil::tool::add_info(app);
+  trefoil::tool::listen_for_stop();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    return complain(std::string(e.what()) + "; see trefoil --help", bad_input);
+  }
+  // A full disk or a closed pipe shows when the buffer goes out.
+  if (std::fflush(stdout) != 0) return complain("stdout: cannot be written", bad_output);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const trefoil::lab::error& e) {
+    return complain(e.what(), status_of(e.whose()));
+  } catch (const std::exception& e) {  // out of memory, say
+    return complain(e.what(), bad_output);
+  }
+}
