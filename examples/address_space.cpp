@@ -166,8 +166,7 @@ void a_task_exits() {
   std::puts("A task exits; a CPU is lazy, a tracer curious");
   cpu here;
   task t(/*user_ns=*/7);
-  {
-    const auto user = t.mm.load();
+  if (const auto user = t.mm.load()) {
     user->map(0x1000, 3);
     user->map(0x8000, 5);
     check(user.at<page_directory>().entries == 8, "a user sees the page directory, too");

@@ -153,21 +153,22 @@ TEST_F(fork_child, runs_what_was_pending) {
       }
       std::latch second_began{1};
       std::latch second_go{1};
-      for (int k = 0; k < 3; ++k) drop_at<P>(context::any, std::move(refs[k]));
+      for (std::size_t k = 0; k < 3; ++k) drop_at<P>(context::any, std::move(refs[k]));
       if (i % 2 == 0) {
         // Stops once more, in the middle of a batch: what is behind has been taken, but not run.
         drop_at<P>(context::any, trefoil::make<object<P>>([&] {
                      second_began.count_down();
                      second_go.wait();
                    }));
-        for (int k = 3; k < 6; ++k) drop_at<P>(context::any, std::move(refs[k]));
+        for (std::size_t k = 3; k < 6; ++k) drop_at<P>(context::any, std::move(refs[k]));
         first->release();
         second_began.wait();
         EXPECT_EQ(torn_down.load(), 3);
       } else {
-        for (int k = 3; k < 6; ++k) drop_at<P>(context::any, std::move(refs[k]));
+        for (std::size_t k = 3; k < 6; ++k) drop_at<P>(context::any, std::move(refs[k]));
       }
-      for (int k = 6; k < 10; ++k) drop_at<P>(context::any, std::move(refs[k]));  // incoming
+      for (std::size_t k = 6; k < 10; ++k)
+        drop_at<P>(context::any, std::move(refs[k]));  // incoming
       ASSERT_TRUE(in_child([&] {
         CHECK(worker::flush());
         CHECK(torn_down == 10);

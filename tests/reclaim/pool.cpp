@@ -248,6 +248,9 @@ TEST(pool, works_past_the_end_of_the_threads_list) {
     if (round == 0) reserved = memory_of<late_object>::bytes_reserved();
   }
   EXPECT_EQ(memory_of<late_object>::bytes_reserved(), reserved);
+  // No block is left in the list of a thread that is gone.
+  trefoil::trim<late_object>();
+  EXPECT_EQ(memory_of<late_object>::bytes_reserved(), 0U);
   EXPECT_EQ(PastEnd::reported_at_all(), 0U);
 }
 

@@ -33,8 +33,8 @@ using three = trefoil::basic_staged<traits_on<matrix_threads>, noted<matrix_thre
 
 /// So many stages went, inline up to the first that the level does not allow; that one and all inside
 /// it on the worker, in order.
-void expect_split(const journal& log, std::size_t stages, const std::array<context::level, 3>& needs,
-                  context::level level) {
+void expect_split(const journal& log, std::size_t stages,
+                  const std::array<context::level, 3>& needs, context::level level) {
   const std::vector<teardown_seen> seen = log.entries();
   ASSERT_EQ(seen.size(), stages);
   bool deferred = false;

@@ -39,7 +39,7 @@ struct object_file {
   std::string format;
   std::map<std::string, function> functions;
   std::set<std::string> undefined;
-  std::map<std::string, std::string> data;  // symbol -> its section
+  std::map<std::string, std::string> data;              // symbol -> its section
   std::map<std::string, std::set<std::string>> tables;  // data section -> what it points at
 };
 
@@ -98,7 +98,8 @@ object_file read(const std::string& path) {
   static const std::regex function_head(R"(^([0-9a-f]+) <(.*)>:$)");
   static const std::regex instruction(R"(^ +[0-9a-f]+:\t([^\t]*)(?:\t.*)?$)");
   static const std::regex relocation(R"(\t *[0-9a-f]+: (R_[A-Z0-9_]+)\t([^\t]+))");
-  static const std::regex branch(R"(^(?:notrack |bnd )?(call|j[a-z]+) +[0-9a-f]+ <([^>+]+)(?:\+0x[0-9a-f]+)?>)");
+  static const std::regex branch(
+      R"(^(?:notrack |bnd )?(call|j[a-z]+) +[0-9a-f]+ <([^>+]+)(?:\+0x[0-9a-f]+)?>)");
   static const std::regex through_pointer(R"(^(?:notrack |bnd )?(?:call|jmp) +\*)");
   static const std::regex kernel(R"(^(?:syscall|sysenter|int +\$0x80)\b)");
 
@@ -108,7 +109,8 @@ object_file read(const std::string& path) {
   std::string section;
   for (const std::string& line : code) {
     std::smatch m;
-    if (const auto at = line.find("file format "); at != std::string::npos) o.format = line.substr(at + 12);
+    if (const auto at = line.find("file format "); at != std::string::npos)
+      o.format = line.substr(at + 12);
     if (std::regex_match(line, m, section_head)) section = m[1];
     if (std::regex_match(line, m, function_head)) {
       o.functions[m[2]].section = section;
@@ -129,7 +131,8 @@ object_file read(const std::string& path) {
       const std::string text = m[1];
       std::smatch b;
       const bool moved = std::regex_search(line, relocation);  // then the operand means nothing yet
-      if (!moved && std::regex_search(text, b, branch) && b[2] != now_name) now->mentions.insert(b[2]);
+      if (!moved && std::regex_search(text, b, branch) && b[2] != now_name)
+        now->mentions.insert(b[2]);
       if (std::regex_search(text, through_pointer)) now->calls_through_pointer = true;
       if (std::regex_search(text, kernel)) now->enters_kernel = true;
     }

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "../reclaim/watchdog.hpp"
+#include "stepping.hpp"
 #include "trefoil/trefoil.hpp"
 
 namespace {
@@ -28,73 +29,24 @@ struct interruption {
   using action = void (*)();
   static inline constinit thread_local action handler = nullptr;
 
-  static void point() {
+  static void pass() {
     if (left > 0 && --left == 0) handler();
   }
 };
 
-/// An operation with an instant before it and one after it.
-template <class F>
-auto interruptible(F f) noexcept {
-  interruption::point();
-  struct after {
-    ~after() { interruption::point(); }
-  } end;
-  return f();
-}
-
-struct stepping : trefoil::threads {
+struct stoppable : trefoil::threads {
   template <class T>
-  struct atomic : std::atomic<T> {
-    using base = std::atomic<T>;
-    using base::base;
-    using order = std::memory_order;
-    T load(order o) const noexcept {
-      return interruptible([&] { return base::load(o); });
-    }
-    void store(T v, order o) noexcept {
-      interruptible([&] { base::store(v, o); });
-    }
-    T exchange(T v, order o) noexcept {
-      return interruptible([&] { return base::exchange(v, o); });
-    }
-    bool compare_exchange_weak(T& e, T v, order s, order f) noexcept {
-      return interruptible([&] { return base::compare_exchange_weak(e, v, s, f); });
-    }
-    bool compare_exchange_strong(T& e, T v, order s, order f) noexcept {
-      return interruptible([&] { return base::compare_exchange_strong(e, v, s, f); });
-    }
-    T fetch_add(T n, order o) noexcept {
-      return interruptible([&] { return base::fetch_add(n, o); });
-    }
-    T fetch_sub(T n, order o) noexcept {
-      return interruptible([&] { return base::fetch_sub(n, o); });
-    }
-  };
-
+  using atomic = stepping::atomic<interruption, T>;
   template <class T>
-  class cell {
-   public:
-    constexpr cell() noexcept = default;
-    constexpr explicit cell(T value) noexcept : value_(value) {}
-    [[nodiscard]] T get() const noexcept {
-      return interruptible([&] { return value_; });
-    }
-    void set(T value) noexcept {
-      interruptible([&] { value_ = value; });
-    }
+  using cell = stepping::cell<interruption, T>;
 
-   private:
-    T value_;
-  };
-
-  static context::state<stepping>& state() noexcept {
-    static constinit thread_local context::state<stepping> here;
+  static context::state<stoppable>& state() noexcept {
+    static constinit thread_local context::state<stoppable> here;
     return here;
   }
   static void report(trefoil::misuse, const void*) noexcept { misuses.fetch_add(1); }
-  static void enter(trefoil::region) noexcept { interruption::point(); }
-  static void leave(trefoil::region) noexcept { interruption::point(); }
+  static void enter(trefoil::region) noexcept { interruption::pass(); }
+  static void leave(trefoil::region) noexcept { interruption::pass(); }
   /// Shows when the worker has announced its sleep; it is reset before the worker runs anything.
   static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     if (is_test) return threads::wait(word, expected);
@@ -109,7 +61,7 @@ struct stepping : trefoil::threads {
   static inline constinit thread_local bool is_test = false;
 };
 
-using P = stepping;
+using P = stoppable;
 using scope = context::basic_scope<P>;
 using worker = trefoil::basic_worker<P>;
 struct loop_tag;
@@ -131,6 +83,13 @@ struct stage {
     gone.fetch_add(1);
   }
   int alive = 1;
+};
+/// Torn down where it was made, or it was deferred for no reason.
+struct stays_here : stage<context::process, 0> {
+  ~stays_here() {
+    if (std::this_thread::get_id() != home) wrong.fetch_add(1);
+  }
+  std::thread::id home = std::this_thread::get_id();
 };
 using low = stage<context::any, 1>;
 using light = stage<context::any, 0>;
@@ -156,6 +115,28 @@ struct link : stage<context::any, 2> {
   trefoil::ref<trefoil::basic_staged<on_worker, link>> next;
 };
 using chain = trefoil::basic_staged<on_worker, link>;
+using local = trefoil::basic_staged<on_worker, stays_here>;
+/// Its teardown postpones others, which must wait for its end and not for that of a handler.
+struct holder : stage<context::process, 3> {
+  explicit holder(trefoil::ref<local>&& a, trefoil::ref<local>&& b) noexcept
+      : first(std::move(a)), second(std::move(b)) {}
+  ~holder() {
+    first.drop();
+    auto in_between = trefoil::try_make<easy>();
+    in_between.drop();
+    second.drop();
+  }
+  trefoil::ref<local> first;
+  trefoil::ref<local> second;
+};
+using holding = trefoil::basic_staged<on_worker, holder>;
+
+/// No block was lost: with all objects gone, all of the memory goes.
+template <class T>
+std::size_t left_after_trim() {
+  trefoil::trim<T>();
+  return trefoil::pooled::source<P, sizeof(T), alignof(T)>::bytes_reserved();
+}
 
 /// What operations and handlers work on. Made anew for each interruption, out of reach of handlers.
 struct fixture {
@@ -167,6 +148,8 @@ struct fixture {
   trefoil::ref<found, light> found_a = trefoil::make<found>();
   trefoil::ref<chain> chain_a =
       trefoil::make<chain>(trefoil::make<chain>(trefoil::make<chain>(nullptr)));
+  trefoil::ref<holding> holder_a =
+      trefoil::make<holding>(trefoil::make<local>(), trefoil::make<local>());
   trefoil::slot<trefoil::ref<found, light>> slot{trefoil::make<found>()};
 
   // The handler's own. Those are last references.
@@ -222,6 +205,7 @@ const std::vector<named>& operations() {
          const scope here(context::any);
          f.looped_a.drop();
        }},
+      {"drop of what drops others", [](fixture& f) { f.holder_a.drop(); }},
       {"drop of a chain", [](fixture& f) { f.chain_a.drop(); }},
       {"drop of a chain at any",
        [](fixture& f) {
@@ -293,6 +277,7 @@ const std::vector<named>& handlers() {
          auto e = f.handler_low.promote<light>();
          auto h = f.handler_hard_low.promote<heavy>();
          f.handler_low.drop();
+         if (trefoil::try_make<easy>()) wrong.fetch_add(1);  // there is no memory at `any`
        }},
       {"uses the slot",
        [](fixture& f) {
@@ -348,6 +333,12 @@ TEST_P(every_point, is_a_good_one) {
     }
   }
   EXPECT_GT(points, static_cast<int>(handlers().size()));
+  EXPECT_EQ(left_after_trim<easy>(), 0U);
+  EXPECT_EQ(left_after_trim<hard>(), 0U);
+  EXPECT_EQ(left_after_trim<looped>(), 0U);
+  EXPECT_EQ(left_after_trim<chain>(), 0U);
+  EXPECT_EQ(left_after_trim<local>(), 0U);
+  EXPECT_EQ(left_after_trim<holding>(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(signals, every_point, testing::Range(std::size_t{0}, operations().size()),

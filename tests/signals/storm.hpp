@@ -197,6 +197,11 @@ class workshop {
     EXPECT_EQ(polled::counters().pending, 0U);
     EXPECT_GT(worker::counters().run, 0U);
     EXPECT_GT(polled::counters().run, 0U);
+    // No block was lost either: those of the threads came back at their ends.
+    EXPECT_EQ(left_after_trim<easy>(), 0U);
+    EXPECT_EQ(left_after_trim<hard>(), 0U);
+    EXPECT_EQ(left_after_trim<loop>(), 0U);
+    EXPECT_EQ(left_after_trim<chain>(), 0U);
   }
 
  private:
@@ -262,6 +267,12 @@ class workshop {
       if (f->alive != 1) all.wrong.fetch_add(1);
     }
     if (trefoil::try_make<easy>()) all.wrong.fetch_add(1);  // there is no memory at `any`
+  }
+
+  template <class T>
+  static std::size_t left_after_trim() {
+    trefoil::trim<T>();
+    return trefoil::pooled::source<P, sizeof(T), alignof(T)>::bytes_reserved();
   }
 
   static trefoil::ref<chain> make_chain(int n) {

@@ -93,7 +93,8 @@ TYPED_TEST(finding, by_address_and_key_gives_one_if_the_key_is_right) {
   EXPECT_TRUE(try_acquire<account>(this->address, 1));
   EXPECT_FALSE(try_acquire<connection>(this->address, 2));
   EXPECT_FALSE(try_acquire<account>(this->address, 2));
-  EXPECT_EQ(this->made.use_count(), 1U) << "what was acquired for the look at the key is given back";
+  EXPECT_EQ(this->made.use_count(), 1U)
+      << "what was acquired for the look at the key is given back";
   EXPECT_EQ(this->made.template use_count<account>(), 1U);
 }
 
@@ -210,7 +211,8 @@ TYPED_TEST(finding, gives_nothing_after_a_construction_that_failed) {
 }
 
 TYPED_TEST(finding, the_unique_owner_of_one_word_closes_the_inner_tiers_too) {
-  if constexpr (session_traits<TypeParam>::counts::template type<trefoil::threads, 2, true>::one_word) {
+  if constexpr (session_traits<TypeParam>::counts::template type<trefoil::threads, 2,
+                                                                 true>::one_word) {
     bool inner_closed = false;
     behaviour::in_connection_teardown = [&] {
       inner_closed = !try_acquire<account>(this->address);

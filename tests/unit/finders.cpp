@@ -160,9 +160,9 @@ TYPED_TEST(finders_by_key, never_get_another_object_nor_half_of_one) {
 
 template <class T>
 struct slot_readers : finders {};
-using slotted = ::testing::Types<line_of<trefoil::packed_counts<>>, line_of<trefoil::wide_counts>,
-                                 session_of<trefoil::packed_counts<>>,
-                                 session_of<trefoil::wide_counts>>;
+using slotted =
+    ::testing::Types<line_of<trefoil::packed_counts<>>, line_of<trefoil::wide_counts>,
+                     session_of<trefoil::packed_counts<>>, session_of<trefoil::wide_counts>>;
 TYPED_TEST_SUITE(slot_readers, slotted);
 
 TYPED_TEST(slot_readers, see_the_old_one_or_the_new_one_whole) {

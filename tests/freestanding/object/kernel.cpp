@@ -234,8 +234,8 @@ struct references_tag;
 int references() {
   using P = kernel<references_tag>;
   using polled = trefoil::basic_polled<P, references_tag>;
-  using mm = trefoil::basic_staged<traits<P, polled, trefoil::wide_counts>, mappings, directory,
-                                   identity>;
+  using mm =
+      trefoil::basic_staged<traits<P, polled, trefoil::wide_counts>, mappings, directory, identity>;
   int gone = 0;
   auto user = make_mm<mm>(gone);
   auto copy = user;
