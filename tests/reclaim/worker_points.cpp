@@ -45,9 +45,12 @@ struct stepped : trefoil::threads {
 
   static bool start_thread(void (*run)()) noexcept {
     the_loop = run;
+    gone = false;
     return threads::start_thread([] {
       points::on_worker = true;
       the_loop();
+      gone = true;
+      gone.notify_all();
     });
   }
   static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
@@ -59,6 +62,7 @@ struct stepped : trefoil::threads {
   }
 
   static inline std::atomic<int> misuses{0};
+  static inline std::atomic<bool> gone{false};     // the worker: past its last point
   static inline std::atomic<bool> asleep{false};   // the worker: set when the list is marked
   static inline std::atomic<bool> waiting{false};  // somebody else, since it was reset
   static inline void (*the_loop)() = nullptr;
@@ -156,6 +160,7 @@ void at_each_point_of_a_shutdown(happening what) {
     points::left = at;
     drop_at<P>(context::any, std::move(first));
     ASSERT_TRUE(worker::shutdown());
+    P::gone.wait(false);  // shutdown() does not wait for the point after the worker's last access
     other.ends();
     points::left = 0;
     // What came too late for the worker is queued, and nobody has lost it.
