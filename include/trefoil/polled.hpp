@@ -27,7 +27,16 @@ class TREFOIL_ONE_PER_PROCESS basic_polled {
   /// Takes a teardown. Context: any. Cost: two atomic operations. Never waits, never wakes.
   static void defer(deferred<P>& n) noexcept { static_cast<void>(queue_.defer(n)); }
 
-  [[nodiscard]] static bool admit() noexcept { return true; }
+  [[nodiscard]] static bool admit() noexcept {
+    if constexpr (requires { P::in_forked_child(&after_fork); }) {
+      // Twice does no harm.
+      if (!fork_handled_.load(std::memory_order_relaxed)) [[unlikely]] {
+        P::in_forked_child(&after_fork);
+        fork_handled_.store(true, std::memory_order_relaxed);
+      }
+    }
+    return true;
+  }
 
   /// Runs up to `most` deferred teardowns on the calling thread; returns how many. 0 also while
   /// another thread polls. At level `atomic`, teardowns that need `process` are put back.
@@ -48,7 +57,11 @@ class TREFOIL_ONE_PER_PROCESS basic_polled {
   [[nodiscard]] static reclaimer_counters counters() noexcept { return queue_.tally().read(); }
 
  private:
+  /// In the child the thread that polled at the time of the fork does not exist.
+  static void after_fork() noexcept { queue_.after_fork(P::state().runner() == &queue_); }
+
   static inline constinit queue queue_{};
+  static inline constinit typename P::template atomic<bool> fork_handled_{false};
 };
 
 }  // namespace trefoil

@@ -109,6 +109,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
       P::report(misuse::trim_refused, &shared_);
       return 0;
     }
+    prepare_for_fork();
     if (trimming_.exchange(true, std::memory_order_acquire)) return 0;
     const inside<P, region::pool> mark;
     push_back_local();
@@ -261,6 +262,30 @@ class TREFOIL_ONE_PER_PROCESS pool {
     return chain;
   }
 
+  static void prepare_for_fork() noexcept {
+    if constexpr (requires { P::in_forked_child(&after_fork); }) {
+      // Twice does no harm.
+      if (!fork_handled_.load(std::memory_order_relaxed)) {
+        P::in_forked_child(&after_fork);
+        fork_handled_.store(true, std::memory_order_relaxed);
+      }
+    }
+  }
+
+  /// In the child the thread that trimmed at the time of the fork does not exist: what it had in its
+  /// hands is lost, and what it had counted so far means nothing.
+  static void after_fork() noexcept {
+    if (!trimming_.load(std::memory_order_relaxed)) return;
+    node* link = all_slabs_.take_all();
+    while (link != nullptr) {
+      node* const next = link->next.get();
+      reinterpret_cast<slab*>(link)->free = 0;
+      all_slabs_.push(*link);
+      link = next;
+    }
+    trimming_.store(false, std::memory_order_relaxed);
+  }
+
   static void keep_blocks_of_slabs_in_use(node* free) noexcept {
     node* kept = nullptr;
     while (free != nullptr) {
@@ -298,6 +323,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
   static inline constinit take_all_list<P> all_slabs_{};
   static inline constinit typename P::template atomic<std::size_t> slabs_{0};
   static inline constinit typename P::template atomic<bool> trimming_{false};
+  static inline constinit typename P::template atomic<bool> fork_handled_{false};
 };
 
 /// The storage policy by default: pools, shared by all objects of one size class.

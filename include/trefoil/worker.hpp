@@ -243,7 +243,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// starts another. What was queued still is; a teardown that was under way there is not finished.
   static void after_fork() noexcept {
     // The forking thread may be the worker itself, in a teardown: then it goes on as such.
-    if (worker_state_.load(std::memory_order_relaxed) == &P::state()) return;
+    if (worker_state_.load(std::memory_order_relaxed) == &P::state()) {
+      return queue_.after_fork(/*caller_runs=*/true);
+    }
     worker_state_.store(nullptr, std::memory_order_relaxed);  // another thread may get its place
     queue_.after_fork(P::state().runner() == &queue_);        // in help() he runs, and still does
     if (!is_thread(life_.load(std::memory_order_relaxed))) return;
