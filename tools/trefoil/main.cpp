@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
                                                 TREFOIL_VERSION_MINOR, TREFOIL_VERSION_PATCH));
   trefoil::tool::add_import(app);
   trefoil::tool::add_info(app);
+  trefoil::tool::add_replay(app);
   trefoil::tool::listen_for_stop();
   try {
     app.parse(argc, argv);

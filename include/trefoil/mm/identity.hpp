@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The innermost tier of an address space: who it is. Outlives mappings and page directory for those
+/// who only ask "whose is it", "is it still the same one", "may I", or who account to it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include "trefoil/mm/kernel.hpp"
+#include "trefoil/mm/user_namespace.hpp"
+#include "trefoil/ref.hpp"
+
+namespace trefoil::mm {
+
+/// Whether a process may be looked at by others of the same user. (get_dumpable)
+enum class dumpable : std::uint8_t { no, user, root };
+
+/// What `mm_struct` keeps besides mappings and pgd, as far as struct-only holders need it.
+///
+/// Teardown: at level `any`. It gives the user namespace back, whose own last put defers itself, and
+/// frees memory to the pool. (the third stage of the 2020 series: mm_unref)
+template <class P>
+class identity {
+ public:
+  static constexpr auto teardown = context::any;
+
+  using account = typename P::ledger::account;
+
+  /// `number` tells address spaces apart in reports; it is not used for anything else.
+  identity(kernel<P>& machine, ref<user_namespace<P>> owner, std::uint64_t number) noexcept
+      : kernel_(machine), user_ns_(std::move(owner)), number_(number) {
+    kernel_.ledger().identity_born(account_);
+  }
+  ~identity() { kernel_.ledger().identity_gone(account_); }
+  identity(const identity&) = delete;
+  identity& operator=(const identity&) = delete;
+
+  [[nodiscard]] kernel<P>& machine() const noexcept { return kernel_; }
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  /// What the machine's ledger notes about this address space. Its own tiers alone write it, one
+  /// after the other.
+  [[nodiscard]] account& note() noexcept { return account_; }
+  [[nodiscard]] const account& note() const noexcept { return account_; }
+  [[nodiscard]] const ref<user_namespace<P>>& user_ns() const noexcept { return user_ns_; }
+
+  [[nodiscard]] dumpable dumpability() const noexcept {
+    return dumpable_.load(std::memory_order_relaxed);
+  }
+  void set_dumpability(dumpable d) noexcept { dumpable_.store(d, std::memory_order_relaxed); }
+
+  /// Pages pinned by devices on this address space's account; may be given back after its exit.
+  /// Context: any. Relaxed: a sum that orders nothing. (pinned_vm)
+  void account_pinned(std::int64_t pages) noexcept {
+    pinned_.fetch_add(pages, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::int64_t pinned() const noexcept {
+    return pinned_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  kernel<P>& kernel_;
+  const ref<user_namespace<P>> user_ns_;
+  const std::uint64_t number_;
+  account account_{};
+  typename P::template atomic<dumpable> dumpable_{dumpable::user};
+  typename P::template atomic<std::int64_t> pinned_{0};
+};
+
+}  // namespace trefoil::mm

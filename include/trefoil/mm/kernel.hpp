@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// What all address spaces of one machine share: its memory, the list of all page directories, and
+/// the half of the address space that is the kernel's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "trefoil/mm/frame_allocator.hpp"
+#include "trefoil/mm/spinlock.hpp"
+
+namespace trefoil::mm {
+
+template <class P>
+class page_directory;
+
+/// One per machine; outlives every address space on it.
+///
+/// What this layer asks of its platform P, beyond what the mechanism asks:
+///
+/// | member                 | what it is                                                             |
+/// | ---------------------- | ---------------------------------------------------------------------- |
+/// | `traits`               | traits of address spaces (staged.hpp): counts, reclaimer, storage      |
+/// | `namespace_traits`     | those of user namespaces and of other objects that stand beside        |
+/// | `ledger`               | told of births and teardowns by the tiers themselves, so that figures are counted where things happen |
+/// | `ledger::account`      | what the ledger notes with each address space; value-initialised       |
+/// | `ledger::mappings_born(account&)`, `mappings_gone`, the same for `page_directory` and `identity` | called at the end of each construction and teardown; noexcept, any level |
+///
+/// Lock order: pgd_lock, then the frame allocator's lock.
+template <class P>
+class kernel {
+ public:
+  using ledger_type = typename P::ledger;
+
+  kernel(frame_allocator<P>& frames, ledger_type& ledger) noexcept
+      : frames_(frames), ledger_(ledger) {}
+  kernel(const kernel&) = delete;
+  kernel& operator=(const kernel&) = delete;
+
+  [[nodiscard]] frame_allocator<P>& frames() noexcept { return frames_; }
+  [[nodiscard]] ledger_type& ledger() noexcept { return ledger_; }
+
+  /// Changes an entry of the kernel half, here and in every page directory there is: the reason
+  /// why pgd_list exists. `index` counts from the first kernel entry. (sync_global_pgds)
+  /// Context: `atomic` and above.
+  void set_kernel_entry(std::size_t index, std::uint64_t entry) noexcept {
+    const typename spinlock<P>::guard locked(pgd_lock_);
+    kernel_half_[index] = entry;
+    for (page_directory<P>* pgd = pgd_list_; pgd != nullptr; pgd = pgd->next_) {
+      frames_.table(pgd->frame())[user_entries + index] = entry;
+    }
+  }
+
+  /// Page directories alive. Context: `atomic` and above. For diagnosis.
+  [[nodiscard]] std::size_t page_directories() const noexcept {
+    const typename spinlock<P>::guard locked(pgd_lock_);
+    return listed_;
+  }
+
+  /// Entries of a page directory that belong to user space; the rest is the kernel half.
+  static constexpr std::size_t user_entries = table_entries / 2;
+
+ private:
+  friend class page_directory<P>;
+
+  frame_allocator<P>& frames_;
+  ledger_type& ledger_;
+  mutable spinlock<P> pgd_lock_;
+  page_directory<P>* pgd_list_ = nullptr;                                  // guarded by pgd_lock_
+  std::size_t listed_ = 0;                                                 // guarded by pgd_lock_
+  std::array<std::uint64_t, table_entries - user_entries> kernel_half_{};  // guarded by pgd_lock_
+};
+
+}  // namespace trefoil::mm

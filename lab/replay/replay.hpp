@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lab's main job: a recording through real staged lifetimes, under several designs in lockstep.
+#ifndef TREFOIL_LAB_REPLAY_REPLAY_HPP
+#define TREFOIL_LAB_REPLAY_REPLAY_HPP
+
+#include "lab/recording/machine.hpp"
+#include "lab/replay/replayer.hpp"
+#include "lab/replay/truth.hpp"
+#include "machine/design.hpp"
+#include "machine/histogram.hpp"
+#include "machine/ledger.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace trefoil::lab {
+
+struct replay_options {
+  std::vector<const machine::design*> designs;  // to be reported; empty: all
+  std::int64_t worker_delay_ns = 50'000;        // if the recording shows none
+  std::int64_t page_directory_bytes = 4096;
+  std::int64_t identity_bytes = 1600;
+  // Called now and then with the part that is done, 0 to 1; false: stop (lab::error, interrupted).
+  std::function<bool(double)> go_on;
+};
+
+// Some durations, in nanoseconds.
+struct durations {
+  std::uint64_t count = 0;
+  std::uint64_t p50 = 0;
+  std::uint64_t p99 = 0;
+  std::uint64_t max = 0;
+  std::uint64_t sum = 0;
+};
+
+struct design_figures {
+  const machine::design* design = nullptr;
+  std::array<std::int64_t, machine::sampled_names.size()> deferred{};  // by context
+  std::int64_t async_mmput = 0;
+  double dead_mean = 0;  // page directories without mappings, over time
+  std::int64_t dead_peak = 0;
+  double pgd_byte_seconds_dead = 0;
+  std::array<double, machine::holder_kinds> pgd_byte_seconds_dead_by{};  // who let go last
+  double pgd_byte_seconds_held_at_end = 0;
+  double identity_byte_seconds = 0;
+  std::int64_t identity_peak = 0;
+  durations deferred_wait_ns;
+  durations fail_open_ns;
+  double atomic_operations_per_process = 0;
+  durations atomic_teardown_ns;  // real time, of this machine and run
+};
+
+struct replay_result {
+  std::string file;
+  machine_facts facts;
+  std::int64_t events = 0;
+  std::int64_t duration_ns = 0;
+  std::int64_t processes_ended = 0;
+  std::int64_t worker_delay_ns = 0;
+  bool worker_delay_seen = false;
+  lab::oddities oddities;
+  truth_figures truth;
+  std::vector<design_figures> designs;
+  double seconds = 0;          // real time
+  double reading_seconds = 0;  // of it: from the file
+};
+
+replay_result replay(const std::string& path, const replay_options& options);
+
+}  // namespace trefoil::lab
+
+#endif

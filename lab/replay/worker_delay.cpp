@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/replay/worker_delay.hpp"
+
+#include "lab/recording/sqlite.hpp"
+#include "lab/recording/vocabulary.hpp"
+#include "machine/histogram.hpp"
+
+#include <unordered_map>
+#include <unordered_set>
+
+namespace trefoil::lab {
+
+namespace {
+
+constexpr const char* wanted =
+    "SELECT time_ns, kind, mm, task, actor FROM event JOIN place USING (place) "
+    "WHERE event <= 2000000 AND kind IN (6, 5, 9, 11, 15, 16) ORDER BY event";
+static_assert(name_of(event_kind::exit_mm) == event_names[6] &&
+              name_of(event_kind::task_exit) == event_names[5] &&
+              name_of(event_kind::mm_free) == event_names[9] &&
+              name_of(event_kind::dead_drop) == event_names[11] &&
+              name_of(event_kind::task_free) == event_names[15] &&
+              name_of(event_kind::oom) == event_names[16]);
+
+}  // namespace
+
+std::optional<std::int64_t> worker_delay_ns(const std::string& path, bool preempt_rt) {
+  const sqlite::database recording(path, sqlite::mode::read, path);
+  sqlite::statement select(recording, wanted);
+  const auto worker = static_cast<std::int64_t>(preempt_rt ? actor::rcu_kthread : actor::kworker);
+  std::unordered_map<std::int64_t, std::int64_t> let_go_ns;  // of an mm, the latest
+  std::unordered_map<std::int64_t, std::int64_t> mm_of;      // of a task that exits
+  std::unordered_set<std::int64_t> victims;
+  machine::histogram delays;
+  while (select.step()) {
+    const std::int64_t now = select.integer(0);
+    const std::int64_t mm = select.is_null(2) ? -1 : select.integer(2);
+    const std::int64_t task = select.is_null(3) ? -1 : select.integer(3);
+    switch (static_cast<event_kind>(select.integer(1))) {
+      case event_kind::task_exit:
+      case event_kind::exit_mm:
+        if (mm >= 0) mm_of[task] = mm;
+        break;
+      case event_kind::oom: victims.insert(task); break;
+      case event_kind::dead_drop: let_go_ns[mm] = now; break;
+      case event_kind::task_free: {
+        const auto at = mm_of.find(task);
+        if (at == mm_of.end()) break;
+        if (victims.erase(task) != 0) let_go_ns[at->second] = now;
+        mm_of.erase(at);
+        break;
+      }
+      case event_kind::mm_free: {
+        const auto at = let_go_ns.find(mm);
+        if (at == let_go_ns.end()) break;
+        if (select.integer(4) == worker) delays.add(now - at->second);
+        let_go_ns.erase(at);
+        break;
+      }
+      default: break;
+    }
+  }
+  if (delays.count() == 0) return std::nullopt;
+  return static_cast<std::int64_t>(delays.percentile(50));
+}
+
+}  // namespace trefoil::lab

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// A holder's slot: a typed reference of which the design, at run time, chose the type.
+///
+/// The choice costs no type safety: each alternative is a reference that keeps its own tier and sees
+/// no other, and whoever looks at one says for every alternative what it can see.
+#pragma once
+
+#include <utility>
+#include <variant>
+
+#include "machine/design.hpp"
+#include "machine/platform.hpp"
+#include "trefoil/make.hpp"
+#include "trefoil/mm/mm.hpp"
+#include "trefoil/ref.hpp"
+
+namespace trefoil::machine {
+
+using identity = mm::identity<platform>;
+using page_directory = mm::page_directory<platform>;
+using mappings = mm::mappings<platform>;
+using address_space = mm::address_space<platform>;
+
+/// Keeps everything: a task's own reference to its address space.
+using user_ref = ref<address_space, mappings>;
+using lazy_ref = ref<address_space, page_directory>;
+using identity_ref = ref<address_space, identity>;
+
+class held {
+ public:
+  held() noexcept = default;
+
+  /// What a holder keeps under a design, shared from a user's reference. Empty if it keeps nothing
+  /// of its own, or `from` is empty. One relaxed add.
+  held(const user_ref& from, kept what) noexcept {
+    if (!from) return;
+    switch (what) {
+      case kept::nothing: return;
+      case kept::identity: slot_ = from.share<identity>(); return;
+      case kept::page_directory: slot_ = from.share<page_directory>(); return;
+      case kept::mappings: slot_ = from; return;
+    }
+  }
+
+  /// A lazy CPU's, which keeps the same under every design.
+  explicit held(lazy_ref lazy) noexcept {
+    if (lazy) slot_ = std::move(lazy);
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept {
+    return !std::holds_alternative<std::monostate>(slot_);
+  }
+
+  /// The identity, which every reference keeps; null if this is empty.
+  [[nodiscard]] const identity* who() const noexcept {
+    return std::visit(
+        [](const auto& r) -> const identity* {
+          if constexpr (std::is_same_v<decltype(r), const std::monostate&>) {
+            return nullptr;
+          } else {
+            return &r.template at<identity>();
+          }
+        },
+        slot_);
+  }
+
+  /// Empty afterwards. May tear down, as every drop.
+  void drop() noexcept {
+    // Out of the slot first: a teardown must not find it half-way.
+    const auto last = std::exchange(slot_, std::monostate{});
+  }
+
+ private:
+  std::variant<std::monostate, identity_ref, lazy_ref, user_ref> slot_;
+};
+
+}  // namespace trefoil::machine

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine/host.hpp"
+
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "machine/shape.hpp"
+#include "trefoil/make.hpp"
+
+namespace trefoil::machine {
+
+host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
+           std::int64_t worker_delay_ns)
+    : design_(lifetimes),
+      flavour_(kernel),
+      worker_delay_ns_(worker_delay_ns),
+      ledger_(kernel),
+      kernel_(frames, ledger_),
+      root_namespace_(make<mm::user_namespace<platform>>(0U)) {}
+
+host::~host() {
+  pause();
+  for (unsigned i = 0; i < cpus_.size(); ++i) give_back(i);
+  resume(ledger_.now_ns());
+}
+
+cpu& host::at(unsigned cpu) {
+  while (cpu >= cpus_.size()) cpus_.push_back(std::make_unique<machine::cpu>(ledger_));
+  return *cpus_[cpu];
+}
+
+/// Runs f on a CPU in a place; teardowns that it could not run are on their way afterwards.
+template <class F>
+void host::run(unsigned cpu, place where, holder whose, F&& f) {
+  processor& here = at(cpu).as_processor();
+  const std::uint64_t before = detail::count_operations;
+  {
+    const runs_on presence(here, flavour_, where);
+    here.dropping = whose;
+    f();
+  }
+  count_operations_ += detail::count_operations - before;
+  collect(cpu, whose);
+}
+
+void host::collect(unsigned cpu, holder whose) {
+  const std::int64_t now = ledger_.now_ns();
+  for (deferred<platform>* n = at(cpu).take_deferred(); n != nullptr;) {
+    deferred<platform>* const next = n->next.get();
+    works_.push_back({now + worker_delay_ns_, now, n, cpu, whose});
+    n = next;
+  }
+}
+
+/// A worker is a task; where preemption off is not enough for a page directory (PREEMPT_RT), its
+/// drops are left to an RCU callback, which is in a thread there.
+void host::run_work(const work& w) {
+  const bool by_rcu = flavour_ == flavour::preempt_rt && w.whose != holder::user;
+  if (!paused_) wait_ns_.add(ledger_.now_ns() - w.since_ns);
+  run(w.cpu, by_rcu ? place::rcu_callback : place::task, w.whose, [&] {
+    context::state<platform>& here = platform::state();
+    here.begin_teardown();
+    w.node->run.get()(*w.node);
+    here.end_teardown();
+  });
+}
+
+void host::run_due(std::int64_t until_ns) {
+  while (!works_.empty() && works_.front().due_ns <= until_ns) {
+    const work next = works_.front();
+    works_.pop_front();
+    ledger_.advance(next.due_ns);
+    run_work(next);
+  }
+}
+
+void host::advance(std::int64_t now_ns) {
+  if (!works_.empty()) run_due(now_ns);
+  ledger_.advance(now_ns);
+}
+
+void host::pause() {
+  paused_ = true;
+  ledger_.pause();
+}
+
+void host::resume(std::int64_t now_ns) {
+  while (!works_.empty()) {
+    const work next = works_.front();
+    works_.pop_front();
+    run_work(next);
+  }
+  paused_ = false;
+  ledger_.resume(now_ns);
+}
+
+user_ref host::create(unsigned cpu, std::uint64_t number) {
+  user_ref made;
+  run(cpu, place::task, holder::user, [&] {
+    made = try_make<address_space>(kernel_, root_namespace_, number);
+    if (made && !populate(*made)) made.drop();
+  });
+  if (!made) throw std::bad_alloc();
+  return made;
+}
+
+void host::fork(const task& parent, task& child, user_ref space) {
+  child.mm = std::move(space);
+  if (!design_.has_exec_state) return;
+  child.exec = parent.exec;
+  if (!child.exec) {
+    child.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
+  }
+}
+
+user_ref host::exec(task& who, user_ref space) {
+  if (design_.has_exec_state) {
+    who.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
+  }
+  return std::exchange(who.mm, std::move(space));
+}
+
+void host::exit_mm(unsigned cpu, task& who) {
+  run(cpu, place::task, holder::user, [&] {
+    who.exit_mm = hold(holder::exit_mm, who.mm);
+    who.leaving = std::move(who.mm);
+  });
+  borrow(cpu, who.leaving);
+}
+
+void host::mmput(unsigned cpu, user_ref space, place where) {
+  run(cpu, where, holder::user, [&] { space.drop(); });
+}
+
+void host::free_task(unsigned cpu, task& who, place where) {
+  if (who.leaving || who.mm) {  // its exit was not seen
+    run(cpu, place::task, holder::user, [&] {
+      who.leaving.drop();
+      who.mm.drop();
+    });
+  }
+  drop(cpu, who.exit_mm, holder::exit_mm, where);
+  if (who.exec) run(cpu, where, holder::exit_mm, [&] { who.exec.drop(); });
+}
+
+void host::drop(unsigned cpu, held& slot, holder whose, place where) {
+  if (!slot) return;
+  using clock = std::chrono::steady_clock;
+  const std::uint64_t gone = ledger_.page_directories_gone() + ledger_.identities_gone();
+  const clock::time_point begin = where == place::task ? clock::time_point{} : clock::now();
+  run(cpu, where, whose, [&] { slot.drop(); });
+  if (where == place::task) return;
+  if (gone == ledger_.page_directories_gone() + ledger_.identities_gone()) return;
+  const auto took = clock::now() - begin;
+  atomic_ns_.add(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count());
+}
+
+void host::borrow(unsigned cpu, const user_ref& from) {
+  run(cpu, place::scheduler_tail, holder::lazy_cpu,
+      [&] { at(cpu).lazy = from.share<page_directory>(); });
+}
+
+void host::give_back(unsigned cpu) {
+  held slot(std::move(at(cpu).lazy));
+  drop(cpu, slot, holder::lazy_cpu, place::scheduler_tail);
+}
+
+}  // namespace trefoil::machine

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine/ledger.hpp"
+
+#include "machine/platform.hpp"
+
+namespace trefoil::machine {
+
+void ledger::page_directory_gone(account& a) noexcept {
+  --page_directories_;
+  ++gone_;
+  if (a.mappings_gone_ns == account::alive) return;  // it never had any: construction failed
+  a.page_directory_gone_ns = now_ns_;
+  --dead_;
+  ++bare_;
+  if (paused_) return;
+  // Who is answerable is known on the CPU that runs this: the holder that is letting go, or whose
+  // deferred drop a worker is finishing.
+  const holder last = detail::running == nullptr ? holder::user : detail::running->dropping;
+  by_last_[static_cast<std::size_t>(last)] += now_ns_ - a.mappings_gone_ns;
+}
+
+void ledger::identity_gone(account& a) noexcept {
+  --identities_;
+  ++identities_gone_;
+  if (a.page_directory_gone_ns != account::alive) --bare_;
+}
+
+}  // namespace trefoil::machine

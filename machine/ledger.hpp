@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// What the teardowns themselves count: the tiers of every address space call this where they are
+/// born and torn down, the reclaimer where it takes something. Nobody else writes here.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "machine/holder.hpp"
+#include "machine/place.hpp"
+
+namespace trefoil::machine {
+
+/// One per machine. Times are the machine's own, in nanoseconds. For one thread at a time: the
+/// `step` driver's.
+class ledger {
+ public:
+  /// What is noted with each address space.
+  struct account {
+    std::int64_t mappings_gone_ns = alive;
+    std::int64_t page_directory_gone_ns = alive;
+
+    static constexpr std::int64_t alive = -1;
+  };
+
+  explicit ledger(flavour kernel) noexcept : flavour_(kernel) {}
+  ledger(const ledger&) = delete;
+  ledger& operator=(const ledger&) = delete;
+
+  /// The clock goes on. Precondition: not backwards.
+  void advance(std::int64_t now_ns) noexcept {
+    const std::int64_t passed = now_ns - now_ns_;
+    if (passed == 0) return;
+    dead_peak_ = std::max(dead_peak_, dead_);  // here, so that what lasts no time is no peak
+    bare_peak_ = std::max(bare_peak_, bare_);
+    page_directory_ns_ += passed * dead_;
+    identity_ns_ += passed * bare_;
+    now_ns_ = now_ns;
+  }
+  [[nodiscard]] std::int64_t now_ns() const noexcept { return now_ns_; }
+
+  /// A stretch of time that no figure counts: the clock may jump, and what dies meanwhile has not
+  /// died.
+  void pause() noexcept { paused_ = true; }
+  void resume(std::int64_t now_ns) noexcept {
+    paused_ = false;
+    now_ns_ = now_ns;
+  }
+
+  // ---- called by the tiers -----------------------------------------------------------------------
+
+  void identity_born(account&) noexcept { ++identities_; }
+  void page_directory_born(account&) noexcept { ++page_directories_; }
+  void mappings_born(account&) noexcept { ++mappings_; }
+
+  void mappings_gone(account& a) noexcept {
+    a.mappings_gone_ns = now_ns_;
+    --mappings_;
+    ++dead_;
+  }
+  void page_directory_gone(account& a) noexcept;
+  void identity_gone(account& a) noexcept;
+
+  // ---- called by the reclaimer -------------------------------------------------------------------
+
+  void deferred(holder whose, place where) noexcept {
+    if (paused_) return;
+    if (whose == holder::user) {
+      ++async_mmput_;
+    } else {
+      ++deferred_[static_cast<std::size_t>(sampled_as(flavour_, where))];
+    }
+    ++handed_over_;
+  }
+
+  // ---- figures -----------------------------------------------------------------------------------
+
+  /// Drops that would have torn down a page directory or identity, handed to a worker.
+  [[nodiscard]] std::int64_t deferrals(sampled where) const noexcept {
+    return deferred_[static_cast<std::size_t>(where)];
+  }
+  /// The same of mappings.
+  [[nodiscard]] std::int64_t async_mmputs() const noexcept { return async_mmput_; }
+  /// All of them: to see whether one more has been.
+  [[nodiscard]] std::uint64_t handed_over() const noexcept { return handed_over_; }
+
+  /// Dead: the mappings are gone, the page directory is not.
+  [[nodiscard]] std::int64_t dead_peak() const noexcept { return dead_peak_; }
+  /// The sum, over all page directories, of the time between the two.
+  [[nodiscard]] std::int64_t dead_page_directory_ns() const noexcept { return page_directory_ns_; }
+  /// The part of it that holders of this kind are answerable for: those who let go last.
+  [[nodiscard]] std::int64_t dead_page_directory_ns(holder last) const noexcept {
+    return by_last_[static_cast<std::size_t>(last)];
+  }
+  /// The sum of the time between the end of a page directory and that of its identity.
+  [[nodiscard]] std::int64_t bare_identity_ns() const noexcept { return identity_ns_; }
+  [[nodiscard]] std::int64_t bare_peak() const noexcept { return bare_peak_; }
+
+  /// Teardowns so far: to see whether one more has been.
+  [[nodiscard]] std::uint64_t page_directories_gone() const noexcept { return gone_; }
+  [[nodiscard]] std::uint64_t identities_gone() const noexcept { return identities_gone_; }
+
+  /// Alive now.
+  [[nodiscard]] std::int64_t mappings() const noexcept { return mappings_; }
+  [[nodiscard]] std::int64_t page_directories() const noexcept { return page_directories_; }
+  [[nodiscard]] std::int64_t identities() const noexcept { return identities_; }
+
+ private:
+  const flavour flavour_;
+  bool paused_ = false;
+  std::int64_t now_ns_ = 0;
+
+  std::int64_t mappings_ = 0;
+  std::int64_t page_directories_ = 0;
+  std::int64_t identities_ = 0;
+  std::int64_t dead_ = 0;  // page directories without mappings
+  std::int64_t bare_ = 0;  // identities without page directory
+
+  std::int64_t dead_peak_ = 0;
+  std::int64_t bare_peak_ = 0;
+  std::int64_t page_directory_ns_ = 0;
+  std::int64_t identity_ns_ = 0;
+  std::array<std::int64_t, holder_kinds> by_last_{};
+  std::array<std::int64_t, sampled_names.size()> deferred_{};
+  std::int64_t async_mmput_ = 0;
+  std::uint64_t handed_over_ = 0;
+  std::uint64_t gone_ = 0;
+  std::uint64_t identities_gone_ = 0;
+};
+
+}  // namespace trefoil::machine
