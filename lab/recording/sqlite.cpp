@@ -30,7 +30,7 @@ database::database(const std::string& path, mode how, std::string shown)
   if (status != SQLITE_OK) fail();
 }
 
-void database::run(const char* sql) {
+void database::run(const char* sql) const {
   if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
 }
 

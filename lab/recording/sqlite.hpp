@@ -22,7 +22,7 @@ class database {
   // `shown` is the name for messages: a file under construction has another one on disk.
   database(const std::string& path, mode how, std::string shown);
 
-  void run(const char* sql);
+  void run(const char* sql) const;
   void close();  // reports what a destructor could not
 
   sqlite3* get() const noexcept { return handle_.get(); }
