@@ -12,8 +12,8 @@ namespace trefoil::lab {
 
 // Whose fault it was: a caller turns it into an exit status.
 enum class fault {
-  input,        // what was read is missing or wrong
-  output,       // what was to be written could not be
+  input,        // what was named is missing or wrong: a file to read, a place to write to
+  output,       // writing failed on the way: the disk is full, say
   interrupted,  // somebody asked to stop
 };
 

@@ -15,8 +15,14 @@ namespace trefoil::lab {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& path, int code) {
-  throw error(fault::output, path + ": " + std::generic_category().message(code));
+[[noreturn]] void fail(fault whose, const std::string& path, int code) {
+  throw error(whose, path + ": " + std::generic_category().message(code));
+}
+
+// Before anything is written the name can be at fault, or the disk.
+fault fault_of_creating(int code) {
+  const bool disk = code == ENOSPC || code == EDQUOT || code == EIO;
+  return disk ? fault::output : fault::input;
 }
 
 class descriptor {
@@ -42,10 +48,11 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 new_file::new_file(std::string path) : path_(std::move(path)) {
+  if (path_.empty()) throw error(fault::input, "the name of the file to write is empty");
   // A rename would replace a device (/dev/null) or a pipe by a file, which nobody wants.
   struct stat there {};
   if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    throw error(fault::output, path_ + ": is there and is not a regular file");
+    throw error(fault::input, path_ + ": is there and is not a regular file");
   }
   // The process number keeps writers apart; what a killed writer with the same number left is
   // stepped over.
@@ -57,7 +64,7 @@ new_file::new_file(std::string path) : path_(std::move(path)) {
       ::close(fd);
       return;
     }
-    if (errno != EEXIST || attempt == 100) fail(path_, errno);
+    if (errno != EEXIST || attempt == 100) fail(fault_of_creating(errno), path_, errno);
   }
 }
 
@@ -67,8 +74,8 @@ new_file::~new_file() {
 
 void new_file::publish() {
   // The content before the name: after a power cut the name must not show an empty file.
-  if (!descriptor(temporary_, O_RDONLY).sync()) fail(path_, errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, errno);
+  if (!descriptor(temporary_, O_RDONLY).sync()) fail(fault::output, path_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(fault::output, path_, errno);
   temporary_.clear();
   // Not every file system can sync a folder; the file itself is safe by now.
   static_cast<void>(descriptor(folder_of(path_), O_RDONLY | O_DIRECTORY).sync());

@@ -135,7 +135,8 @@ void recording_reader::read_segments() {
                                       "FROM segment ORDER BY segment");
   while (select.step()) {
     const segment one{select.integer(0), select.integer(1), select.integer(2), select.integer(3)};
-    if (one.first_event != size() + 1 || one.last_event < one.first_event) {
+    // first - 1 cannot overflow once first is positive; size() + 1 could, in a made-up file.
+    if (one.first_event < 1 || one.first_event - 1 != size() || one.last_event < one.first_event) {
       fail("table segment: row " + std::to_string(segments_.size() + 1) +
            " does not follow the one before");
     }

@@ -30,7 +30,7 @@ database::database(const std::string& path, mode how, std::string shown)
   if (status != SQLITE_OK) fail();
 }
 
-void database::run(const char* sql) {
+void database::run(const char* sql) const {
   if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
 }
 
@@ -73,15 +73,17 @@ void statement::bind(int index, std::string_view value) {
 void statement::bind_null(int index) { sqlite3_bind_null(get(), index); }
 
 bool statement::is_null(int column) const {
-  return sqlite3_column_type(get(), column) == SQLITE_NULL;
+  return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
 }
 
-std::int64_t statement::integer(int column) const { return sqlite3_column_int64(get(), column); }
+std::int64_t statement::integer(int column) const {
+  return sqlite3_column_int64(handle_.get(), column);
+}
 
 std::string statement::text(int column) const {
-  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(get(), column));
+  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));
   if (bytes == nullptr) return {};
-  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(get(), column))};
+  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(handle_.get(), column))};
 }
 
 }  // namespace trefoil::lab::sqlite

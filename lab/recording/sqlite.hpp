@@ -22,7 +22,7 @@ class database {
   // `shown` is the name for messages: a file under construction has another one on disk.
   database(const std::string& path, mode how, std::string shown);
 
-  void run(const char* sql);
+  void run(const char* sql) const;
   void close();  // reports what a destructor could not
 
   sqlite3* get() const noexcept { return handle_.get(); }
@@ -44,7 +44,8 @@ class statement {
   bool step();     // true: there is a row
   void execute();  // step, reset
 
-  sqlite3_stmt* get() const noexcept { return handle_.get(); }
+  // Not const: whoever has the handle can bind and step.
+  sqlite3_stmt* get() noexcept { return handle_.get(); }
 
   void bind(int index, std::int64_t value);
   void bind(int index, std::string_view value);  // the text must live until execute()

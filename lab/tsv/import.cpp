@@ -94,6 +94,8 @@ class importer {
       shift_.observe(e);
       write(first_, e);
     }
+    // An empty recording is possible but never meant: the text was cut off, or made by a mistake.
+    if (writer_.size() == 0) first_.fail("no event follows the header");
     census_.end_segment();
   }
 

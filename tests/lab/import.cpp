@@ -28,6 +28,10 @@ TEST_F(Import, RefusesImpossibleLives) {
   const auto twice = [&](const std::string& a, const std::string& b) {
     return refused(header + a + row("5", "oom", "t99") + b);
   };
+  EXPECT_EQ(twice(row("1", "mm_alloc", "m1"), row("6", "mm_alloc", "m1")),
+            ":4: m1 is allocated again: id reused");
+  EXPECT_EQ(twice(row("1", "task_exit", "-", "t1,f1,s1"), row("6", "task_alloc", "t1")),
+            ":4: t1 is allocated again: id reused");
   EXPECT_EQ(twice(row("1", "task_exit", "m1", "t1,f1,s1"), row("6", "task_exit", "-", "t1,f1,s1")),
             ":4: t1 exits twice");
   EXPECT_EQ(twice(row("1", "exit_mm", "m1", "t1"), row("6", "exit_mm", "m2", "t1")),
@@ -48,6 +52,7 @@ TEST_F(Import, RefusesBadText) {
   EXPECT_EQ(refused(header + row("0", "what", "m1")), ":2: unknown event 'what'");
   EXPECT_EQ(refused("nothing of the kind"),
             ":1: header: column 't_us' is missing: found 'nothing of the kind'");
+  EXPECT_EQ(refused(header), ":1: no event follows the header");
   EXPECT_EQ(error_of([&] { import_tsv(path("none.tsv"), path("x.trefoil"), {}); }),
             path("none.tsv") + ": No such file or directory");
 }
@@ -101,7 +106,7 @@ TEST_F(Import, DeducesWhatTheEventsShow) {
   EXPECT_EQ(rt.preempt_rt.value, true);
   EXPECT_EQ(rt.task_exit.value, exit_event::after);
 
-  const machine_facts nothing = facts(header);
+  const machine_facts nothing = facts(header + row("0", "oom", "t1"));
   EXPECT_EQ(nothing.preempt_rt.value, false);
   EXPECT_TRUE(nothing.preempt_rt.how.starts_with("assumed"));
   EXPECT_EQ(nothing.task_exit.value, std::nullopt);

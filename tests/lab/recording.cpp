@@ -180,6 +180,8 @@ TEST_F(Recording, HasToHaveSoundRows) {
   EXPECT_EQ(after("DELETE FROM segment"), "event 1 is in no segment");
   EXPECT_EQ(after("UPDATE segment SET first_event = 3 WHERE segment = 1"),
             "table segment: row 1 does not follow the one before");
+  EXPECT_EQ(after("UPDATE segment SET last_event = 9223372036854775807 WHERE segment = 1"),
+            "table segment: row 2 does not follow the one before");
   EXPECT_EQ(after("UPDATE event SET place = 99 WHERE event = 3"),
             "event 3: place 99 is not in table place");
   EXPECT_EQ(after("UPDATE event SET mm = NULL WHERE event = 1"),
@@ -199,7 +201,10 @@ TEST_F(Recording, HasToHaveSoundRows) {
   EXPECT_EQ(after("DELETE FROM machine"), "the machine is not described: table machine is empty");
   EXPECT_EQ(after("DELETE FROM comm WHERE comm = 0"), "table comm: row 1 is out of place");
   EXPECT_EQ(after("UPDATE place SET actor = 7 WHERE place = 0"), "table place: row 0 is wrong");
-  EXPECT_EQ(after("DROP VIEW readable; DROP TABLE event"), "no such table: event");
+  for (const std::string table : {"event", "machine", "comm", "route", "place", "segment"}) {
+    EXPECT_EQ(after(("DROP VIEW readable; DROP TABLE " + table).c_str()),
+              "no such table: " + table);
+  }
 }
 
 }  // namespace

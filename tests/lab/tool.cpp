@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,13 @@ class Tool : public files {
   };
   streams streams_;  // not in the test's own folder, which is looked at
 };
+
+void change(const std::string& file, const char* sql) {
+  sqlite3* raw = nullptr;
+  sqlite3_open(file.c_str(), &raw);
+  EXPECT_EQ(sqlite3_exec(raw, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(raw);
+  sqlite3_close(raw);
+}
 
 TEST_F(Tool, ImportsAndInforms) {
   const std::string file = path("x.trefoil");
@@ -119,10 +127,110 @@ TEST_F(Tool, SaysInOneLineWhatIsWrong) {
   EXPECT_EQ(list(), std::vector<std::string>{"x.tsv"});
 }
 
-TEST_F(Tool, FailsOtherwiseIfTheOutputIsAtFault) {
-  const outcome result = run({"import", write("x.tsv", one_life()), "-o", path("no/x.trefoil")});
-  EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "trefoil: " + path("no/x.trefoil") + ": No such file or directory\n");
+// A file, and how the one line about it ends. Nothing is written.
+TEST_F(Tool, RefusesBadText) {
+  const std::string good = header + row("5", "oom", "t9");
+  const std::string packed = content(write_gzip("good.tsv.gz", one_life()));
+  std::filesystem::create_directory(path("folder"));
+  const struct {
+    std::string file;
+    std::string text;
+    std::string line;
+  } cases[] = {
+      {"empty.tsv", "", ":1: empty: the header line is missing"},
+      {"header.tsv", header, ":1: no event follows the header"},
+      {"other.tsv", "hello\n", ":1: header: column 't_us' is missing: found 'hello'"},
+      {"plain.tsv.gz", one_life(), ": not gzip"},
+      {"cut.tsv.gz", packed.substr(0, packed.size() / 2), ": the gzip data is truncated"},
+      {"order.tsv", good + row("4", "oom", "t9"),
+       ":3: out of order: 4 us is before the line before (5.0 us)"},
+      {"kind.tsv", good + row("6", "what", "m1"), ":3: unknown event 'what'"},
+      {"reused.tsv", good + row("6", "mm_alloc", "m1") + row("7", "mm_alloc", "m1"),
+       ":4: m1 is allocated again: id reused"},
+      {"twice.tsv",
+       good + row("6", "task_exit", "-", "t9,-,-") + row("7", "task_exit", "-", "t9,-,-"),
+       ":4: t9 exits twice"},
+      {"columns.tsv", good + "6.0\toom\tt1\n", ":3: 3 of 13 columns: 'aux' is missing"},
+      {"number.tsv", good + row("6,5", "oom", "t1"), ":3: t_us: bad number '6,5'"},
+      {"id.tsv", good + row("6", "oom", "t-1"), ":3: oom: obj has to be a task (t1), not 't-1'"},
+  };
+  for (const auto& one : cases) write(one.file, one.text);
+  const auto there = list();
+  for (const auto& one : cases) {
+    const std::string line = refused({"import", path(one.file), "-o", path("x.trefoil")});
+    EXPECT_TRUE(line.starts_with("trefoil: " + path(one.file) + ":")) << line;
+    EXPECT_TRUE(line.ends_with(one.line + "\n")) << line;
+  }
+  const std::string folder = refused({"import", path("folder"), "-o", path("x.trefoil")});
+  EXPECT_EQ(folder, "trefoil: " + path("folder") + ": Is a directory\n");
+  EXPECT_EQ(list(), there);
+}
+
+// An older recording is replaced, and only by a whole one; nothing else is.
+TEST_F(Tool, RefusesABadOutput) {
+  const std::string from = write("x.tsv", one_life());
+  std::filesystem::create_directory(path("folder"));
+  const auto there = list();
+  const auto to = [&](const std::string& name) { return refused({"import", from, "-o", name}); };
+  EXPECT_EQ(to(path("no/x.trefoil")),
+            "trefoil: " + path("no/x.trefoil") + ": No such file or directory\n");
+  EXPECT_EQ(to(from + "/x"), "trefoil: " + from + "/x: Not a directory\n");
+  EXPECT_EQ(to(path("folder")),
+            "trefoil: " + path("folder") + ": is there and is not a regular file\n");
+  EXPECT_EQ(to("/dev/null"), "trefoil: /dev/null: is there and is not a regular file\n");
+  EXPECT_EQ(to(from), "trefoil: " + from + ": is the file to be imported\n");
+  EXPECT_NE(to(""), "");
+  EXPECT_EQ(list(), there);
+
+  const std::string older = write("older.trefoil", "older");
+  refused({"import", write("bad.tsv", header + row("1", "what", "m1")), "-o", older});
+  EXPECT_EQ(content(older), "older");
+  EXPECT_EQ(run({"import", from, "-o", older}).status, 0);
+  EXPECT_TRUE(content(older).starts_with("SQLite format 3"));
+}
+
+TEST_F(Tool, RefusesWhatIsNoRecording) {
+  const std::string sound = path("x.trefoil");
+  ASSERT_EQ(run({"import", write("x.tsv", one_life()), "-o", sound}).status, 0);
+  const std::string bytes = content(sound);
+  const auto changed = [&](std::size_t at, char to) {
+    std::string result = bytes;
+    result[at] = to;
+    return result;
+  };
+  const struct {
+    std::string file;
+    std::string bytes;
+    std::string line;
+  } cases[] = {
+      {"empty", "", "not an SQLite file, so not a recording"},
+      {"text", "hello", "not an SQLite file, so not a recording"},
+      {"version", changed(63, 9), "a recording of version 9; this program reads version 1"},
+      {"application", changed(71, 0), "an SQLite file, but not a recording (application_id)"},
+      {"cut", bytes.substr(0, bytes.size() - 5000),
+       "truncated: " + std::to_string(bytes.size() - 5000) + " of " + std::to_string(bytes.size()) +
+           " bytes"},
+  };
+  for (const auto& one : cases) write(one.file, one.bytes);
+  const auto there = list();
+  for (const auto& one : cases) {
+    EXPECT_EQ(refused({"info", path(one.file)}),
+              "trefoil: " + path(one.file) + ": " + one.line + "\n");
+  }
+  EXPECT_EQ(refused({"info", path("none")}),
+            "trefoil: " + path("none") + ": No such file or directory\n");
+  EXPECT_EQ(refused({"info", path("")}), "trefoil: " + path("") + ": not a regular file\n");
+  EXPECT_EQ(list(), there);
+
+  const auto after = [&](const char* sql) {
+    const std::string file = write("changed", bytes);
+    change(file, sql);
+    return refused({"info", file}).substr(("trefoil: " + file + ": ").size());
+  };
+  EXPECT_EQ(after("DROP VIEW readable; DROP TABLE place"), "no such table: place\n");
+  EXPECT_EQ(after("UPDATE event SET kind = 99 WHERE event = 4"), "event 4: unknown event 99\n");
+  EXPECT_EQ(after("UPDATE event SET time_ns = 0 WHERE event = 4"),
+            "event 4: out of order: earlier than the one before\n");
 }
 
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {

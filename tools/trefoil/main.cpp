@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // trefoil: recordings of real address-space lifetimes, from the command line.
 //
-// Exit status: 0 done; 1 the output cannot be written; 2 bad input or usage; 128 + N stopped by
+// Exit status: 0 done; 1 writing failed on the way; 2 bad input, output or usage; 128 + N stopped by
 // signal N. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
 #include "tools/trefoil/commands.hpp"
