@@ -4,6 +4,7 @@
 #include "lab/error.hpp"
 #include "lab/recording/reader.hpp"
 #include "lab/recording/schema.hpp"
+#include "tools/trefoil/json.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/words.hpp"
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 namespace trefoil::tool {
@@ -30,24 +30,6 @@ Examples:
   trefoil info fork.trefoil
   trefoil info fork.trefoil --json | jq .losses
 )";
-
-using json = nlohmann::ordered_json;
-
-json value_of(const std::string& value) { return value; }
-json value_of(bool value) { return value; }
-json value_of(lab::exit_event value) { return word_for(value); }
-
-template <class T>
-json fact_json(const lab::fact<T>& one) {
-  return {{"value", one.value ? value_of(*one.value) : json(nullptr)}, {"how", one.how}};
-}
-
-json machine_json(const lab::machine_facts& all) {
-  return {{"kernel", fact_json(all.kernel)},
-          {"preempt_rt", fact_json(all.preempt_rt)},
-          {"exit_event", fact_json(all.task_exit)},
-          {"fails_open", fact_json(all.fails_open)}};
-}
 
 std::int64_t duration_ns(const lab::recording_reader& recording) {
   const auto& all = recording.segments();
@@ -139,10 +121,7 @@ void run(const info_arguments& given) {
     }
   }
   if (given.as_json) {
-    // Names come from a stranger's machine: what is not UTF-8 is replaced, not refused.
-    fmt::print(
-        "{}\n",
-        recording_json(given.file, recording).dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(recording_json(given.file, recording));
   } else {
     print(given.file, recording);
   }

@@ -4,9 +4,9 @@
 #include "lab/error.hpp"
 #include "lab/replay/replay.hpp"
 #include "machine/shape.hpp"
+#include "tools/trefoil/json.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
-#include "tools/trefoil/words.hpp"
 
 #include <fmt/core.h>
 #include <functional>
@@ -226,8 +226,7 @@ void run(const replay_arguments& given) {
     out["files"] = json::array();
     for (const lab::replay_result& r : results) out["files"].push_back(to_json(r));
   }
-  // Names come from a stranger's machine: what is not UTF-8 is replaced, not refused.
-  fmt::print("{}\n", out.dump(2, ' ', false, json::error_handler_t::replace));
+  print_json(out);
 }
 
 }  // namespace
