@@ -112,6 +112,7 @@ replay_result replay(const std::string& path, const replay_options& options) {
     for (world* const w : in_lockstep) w->host.resume(segments.front().begin_ns);
   }
   clock::duration reading{};
+  const clock::time_point first = clock::now();
   try {
     for (event e;;) {
       // Reading is timed by the batch: looking at a clock takes longer than reading an event.
@@ -136,8 +137,10 @@ replay_result replay(const std::string& path, const replay_options& options) {
                                   ": more address spaces at once than there is memory for");
   }
   if (!segments.empty()) end_segment();
+  const clock::time_point last = clock::now();
 
   result.events = recording.size();
+  result.worlds = worlds.size();
   result.processes_ended = player.processes_ended();
   result.oddities = player.oddities();
   result.truth = player.truth_so_far();
@@ -149,6 +152,7 @@ replay_result replay(const std::string& path, const replay_options& options) {
   }
   result.seconds = seconds_between(begin, clock::now());
   result.reading_seconds = std::chrono::duration<double>(reading).count();
+  result.playing_seconds = seconds_between(first, last) - result.reading_seconds;
   return result;
 }
 

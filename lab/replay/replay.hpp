@@ -64,8 +64,10 @@ struct replay_result {
   lab::oddities oddities;
   truth_figures truth;
   std::vector<design_figures> designs;
-  double seconds = 0;          // real time
-  double reading_seconds = 0;  // of it: from the file
+  std::size_t worlds = 0;      // designs played; the recorded one always is
+  double seconds = 0;          // real time, of all of it
+  double reading_seconds = 0;  // from the file
+  double playing_seconds = 0;  // through the machines
 };
 
 replay_result replay(const std::string& path, const replay_options& options);

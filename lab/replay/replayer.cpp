@@ -31,9 +31,12 @@ void replayer::play(const event& e, std::int64_t row) {
   now_ns_ = e.time_ns;
   truth_.look(e, row);
   each([&](world& w) { w.host.advance(now_ns_); });
-  // A CPU that runs a user task has nothing borrowed. (An exiting one may have no mm any more; and a
-  // switch is told of while the old task is still current.)
-  if (e.who == actor::user && e.kind != event_kind::dead_drop) given_back_unseen(e.cpu);
+  // A CPU that runs a user task has nothing borrowed. (An exiting one may have no mm any more; a
+  // switch is told of while the old task is still current; and no observed holder lets go because of
+  // an mm_free.)
+  if (e.who == actor::user && e.kind != event_kind::dead_drop && e.kind != event_kind::mm_free) {
+    given_back_unseen(e.cpu);
+  }
   switch (e.kind) {
     case event_kind::mm_alloc: mm_alloc(e); break;
     case event_kind::task_alloc: task_alloc(e); break;
@@ -271,7 +274,7 @@ void replayer::mm_alloc(const event& e) {
   make_room();
   each([&](world& w) { w.mms[made.slot].other_user = w.host.create(e.cpu, e.mm.value()); });
   // Before Linux 6.11 nothing else tells which address space an exec is about to enter.
-  if (task_story* const maker = current(e); maker != nullptr) maker->next_mm = e.mm;
+  if (task_story* const maker = current(e)) maker->next_mm = e.mm;
 }
 
 void replayer::task_alloc(const event& e) {
@@ -401,9 +404,9 @@ std::vector<user_ref> replayer::last_users(mm_story& mm, const event& e) {
       const std::vector<std::uint16_t>& returns = ahead_.returns_of(mm.id);
       const bool here = std::find(returns.begin(), returns.end(), e.cpu) != returns.end();
       if (task->mm == mm.id) do_exit_mm(*task, returns.empty() || here ? e.cpu : returns.front());
-    } else if (task->mm == mm.id && task->next_mm && task->next_mm != mm.id) {
-      mm_story& next = the_mm(task->next_mm);
-      if (has_users(next)) switch_program(*task, next, &mm, last);
+    } else if (task->mm == mm.id && task->next_mm) {
+      mm_story* const next = mms_.find(task->next_mm);
+      if (next != nullptr && next->nascent) switch_program(*task, *next, &mm, last);
     }
   }
   const auto keep_or_put = [&](std::vector<user_ref> references) {
@@ -504,7 +507,7 @@ void replayer::given_back_unseen(std::uint16_t cpu) {
   if (!c.borrowed) return;
   // Returns of the living are not recorded; those of the dead should have been.
   const mm_story* const mm = mms_.find(c.borrowed);
-  if (mm != nullptr && mm->mappings_gone) ++odd_.unseen_returns;
+  if (mm == nullptr || mm->mappings_gone) ++odd_.unseen_returns;
   each([&](world& w) { w.host.give_back(cpu); });
   c.borrowed = {};
 }

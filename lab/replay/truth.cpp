@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/replay/truth.hpp"
 
-#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <utility>
 
 namespace trefoil::lab {
 
@@ -16,6 +18,16 @@ bool belongs_to_the_task(const event& e) {
          e.context != sampled_context::softirq && e.context != sampled_context::hardirq;
 }
 
+// What the kernel's stack said, as far as it was told apart from others.
+std::optional<place> place_of_route(std::string_view route) {
+  if (route == "context-switch") return place::scheduler_tail;
+  if (route == "rcu callback") return place::rcu_callback;
+  for (const std::string_view of_a_task : {"exec", "do_exit", "close", "release", "workqueue"}) {
+    if (route.find(of_a_task) != std::string_view::npos) return place::task;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool truth::is_worker(const event& e) const {
@@ -25,8 +37,11 @@ bool truth::is_worker(const event& e) const {
 void truth::look(const event& e, std::int64_t row) {
   if (!belongs_to_the_task(e)) return;
   const auto expected = next_.find(who(e.pid, e.cpu));
-  if (expected != next_.end()) {
-    if (e.kind == event_kind::mm_free && e.mm == expected->second) prompt_.insert(e.mm.value());
+  const bool is_late = e.kind == event_kind::mm_free && late_.contains(e.mm.value());
+  // An end that is late already must not make another one late.
+  if (expected != next_.end() && !is_late) {
+    const bool prompt = e.kind == event_kind::mm_free && e.mm == expected->second;
+    (prompt ? prompt_ : late_).insert(expected->second.value());
     next_.erase(expected);
   }
   // RCU's threads have many callbacks to run; switching between them is no event of one of them.
@@ -44,29 +59,19 @@ void truth::predict(mm_story& mm, std::int64_t row, std::int32_t pid, std::uint1
   if (deferred) {
     deferred_.emplace_back(cpu, mm.id);
   } else {
-    next_[who(pid, cpu)] = mm.id;
+    const auto [at, fresh] = next_.try_emplace(who(pid, cpu), mm.id);
+    if (!fresh) late_.insert(std::exchange(at->second, mm.id).value());
   }
 }
 
 std::string_view truth::wrong_place(place predicted, const event& e, std::string_view route) const {
-  const bool in_tail = route == "context-switch";
-  const bool by_rcu = route == "rcu callback";
-  switch (predicted) {
-    case place::task:
-      if (e.context == sampled_context::task && !in_tail && !by_rcu) return {};
-      break;
-    case place::scheduler_tail:
-      if (e.context == sampled_context::task && in_tail) return {};
-      break;
-    case place::rcu_callback:
-    case place::softirq:
-      if (by_rcu || e.context == sampled_context::softirq) return {};
-      break;
-    case place::hardirq:
-      if (e.context == sampled_context::hardirq) return {};
-      break;
+  if (const std::optional<place> told = place_of_route(route); told && *told != predicted) {
+    return "let go in another place";
   }
-  return "let go in another place";
+  if (e.context == sampled_context::not_sampled || e.context == sampled_context::unknown) return {};
+  const auto sampled = static_cast<std::size_t>(machine::sampled_as(flavour_, predicted));
+  return name_of(e.context) == machine::sampled_names[sampled] ? std::string_view{}
+                                                               : "let go in another context";
 }
 
 // Works are done in the order in which they were queued on a CPU.
@@ -117,11 +122,13 @@ void truth::compare(const mm_story& mm, const event& e, std::string_view route,
     ++figures_.disagree[cause];
   }
   prompt_.erase(mm.id.value());
+  late_.erase(mm.id.value());
 }
 
 void truth::end_segment() {
   next_.clear();
   prompt_.clear();
+  late_.clear();
   last_row_of_worker_.clear();
   deferred_.clear();
   overtaken_.clear();

@@ -64,6 +64,7 @@ class truth {
   truth_figures figures_;
   std::unordered_map<std::uint64_t, mm_id> next_;  // whose next event ends which mm
   std::unordered_set<std::uint32_t> prompt_;       // mms whose end came at once
+  std::unordered_set<std::uint32_t> late_;         // mms whose end did not
   std::unordered_map<std::uint64_t, std::int64_t> last_row_of_worker_;
   std::deque<std::pair<std::uint16_t, mm_id>> deferred_;  // not ended yet, by time; with the CPU
   std::unordered_set<std::uint32_t> overtaken_;

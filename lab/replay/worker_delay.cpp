@@ -30,7 +30,8 @@ std::optional<std::int64_t> worker_delay_ns(const std::string& path, bool preemp
   const auto worker = static_cast<std::int64_t>(preempt_rt ? actor::rcu_kthread : actor::kworker);
   std::unordered_map<std::int64_t, std::int64_t> let_go_ns;  // of an mm, the latest
   std::unordered_map<std::int64_t, std::int64_t> mm_of;      // of a task that exits
-  std::unordered_set<std::int64_t> victims;
+  std::unordered_set<std::int64_t> victims;                  // tasks
+  std::unordered_set<std::int64_t> kept;                     // mms that their groups keep
   machine::histogram delays;
   while (select.step()) {
     const std::int64_t now = select.integer(0);
@@ -40,17 +41,21 @@ std::optional<std::int64_t> worker_delay_ns(const std::string& path, bool preemp
       case event_kind::task_exit:
       case event_kind::exit_mm:
         if (mm >= 0) mm_of[task] = mm;
+        if (mm >= 0 && victims.contains(task)) kept.insert(mm);
         break;
       case event_kind::oom: victims.insert(task); break;
       case event_kind::dead_drop: let_go_ns[mm] = now; break;
       case event_kind::task_free: {
         const auto at = mm_of.find(task);
         if (at == mm_of.end()) break;
-        if (victims.erase(task) != 0) let_go_ns[at->second] = now;
+        // Whichever task of the group is the last.
+        if (kept.contains(at->second)) let_go_ns[at->second] = now;
+        victims.erase(task);
         mm_of.erase(at);
         break;
       }
       case event_kind::mm_free: {
+        kept.erase(mm);
         const auto at = let_go_ns.find(mm);
         if (at == let_go_ns.end()) break;
         if (select.integer(4) == worker) delays.add(now - at->second);

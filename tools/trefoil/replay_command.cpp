@@ -80,9 +80,8 @@ json truth_json(const lab::truth_figures& t) {
 }
 
 double event_designs_per_s(const lab::replay_result& r) {
-  const double seconds = r.seconds - r.reading_seconds;
-  if (seconds <= 0) return 0;
-  return static_cast<double>(r.events) * static_cast<double>(r.designs.size()) / seconds;
+  if (r.playing_seconds <= 0) return 0;
+  return static_cast<double>(r.events) * static_cast<double>(r.worlds) / r.playing_seconds;
 }
 
 json to_json(const lab::replay_result& r) {
@@ -120,6 +119,7 @@ json to_json(const lab::replay_result& r) {
           {"measured",
            {{"seconds", r.seconds},
             {"reading_seconds", r.reading_seconds},
+        {"playing_seconds", r.playing_seconds},
             {"event_designs_per_s", event_designs_per_s(r)},
             {"teardown_in_atomic_context",
              {{"shape", machine::shape_description}, {"designs", teardowns}}}}}};
