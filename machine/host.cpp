@@ -114,6 +114,13 @@ void host::fork(const task& parent, task& child, user_ref space) {
   }
 }
 
+user_ref host::adopt(task& who, user_ref space) {
+  if (design_.has_exec_state && !who.exec) {
+    who.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
+  }
+  return std::exchange(who.mm, std::move(space));
+}
+
 user_ref host::exec(task& who, user_ref space) {
   if (design_.has_exec_state) {
     who.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);

@@ -145,6 +145,8 @@ replay_result replay(const std::string& path, const replay_options& options) {
   result.oddities = player.oddities();
   result.truth = player.truth_so_far();
   for (const world* const w : in_lockstep) {
+    result.left_over += w->host.figures().identities();
+    result.left_over += static_cast<std::int64_t>(w->host.listed());
     const bool wanted =
         options.designs.empty() || std::find(options.designs.begin(), options.designs.end(),
                                              &w->host.lifetimes()) != options.designs.end();

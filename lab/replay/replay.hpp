@@ -65,6 +65,7 @@ struct replay_result {
   truth_figures truth;
   std::vector<design_figures> designs;
   std::size_t worlds = 0;      // designs played; the recorded one always is
+  std::int64_t left_over = 0;  // identities and page directories alive after all: always 0
   double seconds = 0;          // real time, of all of it
   double reading_seconds = 0;  // from the file
   double playing_seconds = 0;  // through the machines

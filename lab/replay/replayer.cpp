@@ -24,7 +24,7 @@ void erase(std::vector<T>& from, const T& what) {
 
 replayer::replayer(std::vector<world*> worlds, const lookahead& ahead, const names& words,
                    machine::flavour kernel)
-    : worlds_(std::move(worlds)), ahead_(ahead), words_(words), flavour_(kernel), truth_(kernel) {}
+    : worlds_(std::move(worlds)), ahead_(ahead), words_(words), truth_(kernel) {}
 
 void replayer::play(const event& e, std::int64_t row) {
   row_ = row;
@@ -119,7 +119,8 @@ task_story& replayer::the_task(task_id id, std::int32_t pid) {
 
 void replayer::has_pid(task_story& task, std::int32_t pid) {
   if (task.pid == pid) return;
-  if (task.pid > 0) by_pid_.erase(task.pid);
+  const auto old = by_pid_.find(task.pid);
+  if (old != by_pid_.end() && old->second == task.slot) by_pid_.erase(old);
   task.pid = pid;
   by_pid_[pid] = task.slot;
 }
@@ -222,7 +223,7 @@ void replayer::attach(task_story& task, mm_story& mm) {
   leave(task);
   std::vector<user_ref> references;
   each([&](world& w) {
-    references.push_back(std::exchange(w.tasks[task.slot].mm, take_or_share(w, mm)));
+    references.push_back(w.host.adopt(w.tasks[task.slot], take_or_share(w, mm)));
   });
   used_up(mm);
   mm.tasks.push_back(task.slot);
@@ -349,6 +350,9 @@ void replayer::exit_mm(const event& e) {
 
 // The kernel's exit_mm() up to its mmput, which exit_mmap tells of if it is the last.
 void replayer::do_exit_mm(task_story& task, std::uint16_t cpu) {
+  if (mm_story* const before = task.leaving ? mms_.find(task.leaving) : nullptr) {
+    finish_leaving(*before, cpu);  // a second exit: whatever that was
+  }
   mm_story& mm = the_mm(task.mm);
   finish_leaving(mm, cpu);
   given_back_unseen(cpu);

@@ -119,7 +119,6 @@ class replayer {
   std::vector<world*> worlds_;
   const lookahead& ahead_;
   const names& words_;
-  const machine::flavour flavour_;
   lab::truth truth_;
   lab::oddities odd_;
   std::int64_t processes_ended_ = 0;

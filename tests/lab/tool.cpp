@@ -233,6 +233,63 @@ TEST_F(Tool, RefusesWhatIsNoRecording) {
             "event 4: out of order: earlier than the one before\n");
 }
 
+TEST_F(Tool, Replays) {
+  const std::string file = path("x.trefoil");
+  ASSERT_EQ(run({"import", write("x.tsv", one_life()), "-o", file}).status, 0);
+  const outcome first = run({"replay", file, "--json"});
+  EXPECT_EQ(first.status, 0);
+  EXPECT_EQ(first.err, "");  // no bar without a terminal
+  auto json = nlohmann::json::parse(first.out);
+  EXPECT_EQ(json["events"], 12);
+  EXPECT_EQ(json["truth"]["mms"], 1);
+  EXPECT_EQ(json["truth"]["agree"], 1);
+  EXPECT_EQ(json["truth"]["inferred"], 0);
+  EXPECT_TRUE(json["truth"]["disagree"].is_array());
+  for (const char* const id :
+       {"two-counts", "two-counts-exit-mm", "three-counts", "reversed", "exec-state"}) {
+    const auto& design = json["designs"][id];
+    for (const char* const context : {"task", "softirq", "hardirq"}) {
+      EXPECT_TRUE(design["deferred"][context].is_number_integer()) << id;
+    }
+    for (const char* const key : {"dead_mean", "pgd_byte_seconds_dead", "identity_byte_seconds"}) {
+      EXPECT_TRUE(design[key].is_number()) << id << ' ' << key;
+    }
+    for (const char* const key : {"count", "p50_us", "p99_us", "max_us"}) {
+      EXPECT_TRUE(design["fail_open"][key].is_number()) << id << ' ' << key;
+    }
+  }
+  EXPECT_EQ(json["designs"]["two-counts-exit-mm"]["deferred"]["softirq"], 1);
+  EXPECT_TRUE(json["measured"]["seconds"].is_number());
+
+  // All but what a clock says is the same from run to run.
+  auto again = nlohmann::json::parse(run({"replay", file, "--json"}).out);
+  json.erase("measured");
+  again.erase("measured");
+  EXPECT_EQ(json.dump(), again.dump());
+
+  const auto one =
+      nlohmann::json::parse(run({"replay", file, "--design", "reversed", "--json"}).out);
+  EXPECT_EQ(one["designs"].size(), 1U);
+  EXPECT_EQ(one["truth"]["agree"], 1);
+  const auto both = nlohmann::json::parse(run({"replay", file, file, "--json"}).out);
+  ASSERT_EQ(both["files"].size(), 2U);
+  EXPECT_EQ(both["files"][1]["events"], 12);
+
+  const std::string table = run({"replay", file}).out;
+  for (const char* const text : {"two-counts-exit-mm", "exec-state", "1 of 1 last drops"}) {
+    EXPECT_NE(table.find(text), std::string::npos) << table;
+  }
+  EXPECT_EQ(table.find('\x1b'), std::string::npos);  // no colours but on a terminal
+
+  refused({"replay"});
+  refused({"replay", path("none")});
+  refused({"replay", path("x.tsv")});
+  refused({"replay", file, path("none"), "--json"});  // nothing of the first, either
+  EXPECT_NE(refused({"replay", file, "--design", "four-counts"}).find("reversed"),
+            std::string::npos);
+  refused({"replay", file, "--worker-delay-us", "-1"});
+}
+
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {
   const std::string from = write("x.tsv", one_life());
   const pid_t child = start({"import", from, "-o", path("x.trefoil"), "--repeat", "100000000"});
@@ -245,8 +302,10 @@ TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {
 }
 
 TEST_F(Tool, HelpsWithExamples) {
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"--help"}, {"import", "--help"}, {"info", "--help"}}) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
+                                                {"import", "--help"},
+                                                {"info", "--help"},
+                                                {"replay", "--help"}}) {
     const outcome help = run(words);
     EXPECT_EQ(help.status, 0);
     EXPECT_NE(help.out.find("Examples:"), std::string::npos) << help.out;
