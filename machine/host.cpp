@@ -19,7 +19,8 @@ host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform
       kernel_(frames, ledger_),
       root_namespace_(make<mm::user_namespace<platform>>(0U)) {}
 
-host::~host() {
+// Without memory to note that something was deferred there is no way on.
+host::~host() {  // NOLINT(bugprone-exception-escape)
   pause();
   for (unsigned i = 0; i < cpus_.size(); ++i) give_back(i);
   resume(ledger_.now_ns());

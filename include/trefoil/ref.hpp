@@ -92,7 +92,7 @@ class ref {
 
   /// Takes the new reference before it drops the old one, so that self-assignment, and assignment
   /// from something the old one keeps alive, are safe.
-  ref& operator=(const ref& other) noexcept {
+  ref& operator=(const ref& other) noexcept {  // NOLINT(bugprone-unhandled-self-assignment)
     ref(other).swap(*this);
     return *this;
   }

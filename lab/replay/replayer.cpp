@@ -64,7 +64,7 @@ void replayer::end_segment(std::int64_t end_ns, std::int64_t next_begin_ns) {
   each([&](world& w) {
     w.host.advance(end_ns);
     w.host.pause();
-    for (std::uint16_t i = 0; i < cpus_.size(); ++i) w.host.give_back(i);
+    for (unsigned i = 0; i < cpus_.size(); ++i) w.host.give_back(i);
     for (machine::task& t : w.tasks) w.host.free_task(0, t, machine::place::task);
     for (machine::held& h : w.oom) w.host.drop(0, h, holder::oom_mm, machine::place::task);
     for (mm_holders& m : w.mms) {
@@ -202,8 +202,8 @@ bool replayer::has_users(const mm_story& mm) const {
 
 // For a task that turns out to have it: the reference that nobody had a name for, else one more.
 user_ref replayer::take_or_share(world& w, mm_story& mm) const {
-  user_ref& unnamed = w.mms[mm.slot].other_user;
-  return unnamed ? std::move(unnamed) : user_of(w, mm);
+  if (user_ref& unnamed = w.mms[mm.slot].other_user) return std::move(unnamed);
+  return user_of(w, mm);
 }
 void replayer::used_up(mm_story& mm) {
   mm.nascent = false;
@@ -297,8 +297,7 @@ void replayer::fork(const event& e) {
   static const machine::task nobody;
   each([&](world& w) {
     const machine::task& from = parent == nullptr ? nobody : w.tasks[parent->slot];
-    user_ref space = own ? std::move(w.mms[mm.slot].other_user) : user_of(w, mm);
-    w.host.fork(from, w.tasks[child.slot], std::move(space));
+    w.host.fork(from, w.tasks[child.slot], own ? take_or_share(w, mm) : user_of(w, mm));
   });
   if (own) used_up(mm);
   mm.tasks.push_back(child.slot);

@@ -119,7 +119,7 @@ json to_json(const lab::replay_result& r) {
           {"measured",
            {{"seconds", r.seconds},
             {"reading_seconds", r.reading_seconds},
-        {"playing_seconds", r.playing_seconds},
+            {"playing_seconds", r.playing_seconds},
             {"event_designs_per_s", event_designs_per_s(r)},
             {"teardown_in_atomic_context",
              {{"shape", machine::shape_description}, {"designs", teardowns}}}}}};
@@ -236,6 +236,7 @@ void add_replay(CLI::App& app) {
   CLI::App* command = app.add_subcommand("replay", "Run recordings under several lifetime designs");
   command->add_option("FILE", given->files, "recordings")->required();
   std::vector<std::string> ids;
+  ids.reserve(machine::designs.size());
   for (const machine::design& d : machine::designs) ids.emplace_back(d.id);
   command->add_option("--design", given->designs, "only this one (may be repeated)")
       ->check(CLI::IsMember(ids))

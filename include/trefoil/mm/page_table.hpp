@@ -63,12 +63,12 @@ void for_each_entry(frame_allocator<P>& frames, std::uint64_t* table, int here, 
   const std::uint64_t table_end = base + span * table_entries;
   std::uint64_t at = base + (start > base ? (start - base) / span * span : 0);
   for (; at < end && at < table_end; at += span) {
-    std::uint64_t& entry = table[table_index(at, here)];
-    if ((entry & entry_bit::present) == 0) continue;
+    std::uint64_t* const entry = table + table_index(at, here);
+    if ((*entry & entry_bit::present) == 0) continue;
     if (here == level) {
-      f(entry);
+      f(*entry);
     } else {
-      for_each_entry(frames, frames.table(physical{entry & entry_address}), here - 1, at, level,
+      for_each_entry(frames, frames.table(physical{*entry & entry_address}), here - 1, at, level,
                      start, end, f);
     }
   }
