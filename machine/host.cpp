@@ -130,9 +130,7 @@ exec_ref host::new_exec_state() {
 }
 
 user_ref host::adopt(task& who, user_ref space) {
-  if (design_.has_exec_state && !who.exec) {
-    who.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
-  }
+  if (design_.has_exec_state && !who.exec) who.exec = new_exec_state();
   return std::exchange(who.mm, std::move(space));
 }
 
@@ -167,7 +165,7 @@ void host::free_task(unsigned cpu, task& who, place where) {
   if (who.exec) run(cpu, where, holder::exit_mm, [&] { who.exec.drop(); });
 }
 
-held host::hold(holder whose, const user_ref& space) noexcept {
+held host::hold(holder whose, const user_ref& space) {
   held made;
   counted([&] { made = held(space, design_.keeps_of(whose)); });
   return made;

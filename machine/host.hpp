@@ -82,7 +82,7 @@ class host {
   // ---- what other holders do ---------------------------------------------------------------------
 
   /// What a holder of that kind keeps of it here.
-  [[nodiscard]] held hold(holder whose, const user_ref& space) noexcept;
+  [[nodiscard]] held hold(holder whose, const user_ref& space);
   void drop(unsigned cpu, held& slot, holder whose, place where);
 
   // ---- what CPUs do: the four transitions --------------------------------------------------------

@@ -88,6 +88,21 @@ TEST_P(access_test, AProgramThatHasJustBeenExecutedIsAnOrdinaryOne) {
   h.free_task(0, who);
 }
 
+TEST_P(access_test, AProgramThatWasNotSeenToStartIsAnOrdinaryOne) {
+  task who;
+  EXPECT_FALSE(h.adopt(who, h.create(0, 1)));
+  EXPECT_EQ(static_cast<bool>(who.exec), GetParam().lifetimes->has_exec_state);
+  EXPECT_EQ(may_access(who), access::allowed);
+  const auto exec = who.exec;
+  user_ref before = h.adopt(who, h.create(0, 2));
+  EXPECT_EQ(before.at<identity>().number(), 1U);
+  EXPECT_EQ(who.mm.at<identity>().number(), 2U);
+  EXPECT_EQ(who.exec, exec) << "no exec was seen";
+  h.mmput(0, std::move(before));
+  w.exit(who);
+  h.free_task(0, who);
+}
+
 TEST_P(access_test, AThreadGoesOnAnsweringAfterAnotherHasExited) {
   task first;
   w.start(first);
