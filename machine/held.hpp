@@ -39,7 +39,6 @@ class held {
     slot_.swap(taken.slot_);  // and the old one goes last: see drop()
     return *this;
   }
-  ~held() = default;
 
   /// What a holder keeps under a design, shared from a user's reference. Empty if it keeps nothing
   /// of its own, or `from` is empty. One relaxed add.

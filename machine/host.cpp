@@ -19,7 +19,8 @@ host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform
       kernel_(frames, ledger_),
       root_namespace_(make<mm::user_namespace<platform>>(0U)) {}
 
-host::~host() {
+// Memory for the list of works could run out, in theory; the rest throws nothing.
+host::~host() {  // NOLINT(bugprone-exception-escape)
   pause();
   for (unsigned i = 0; i < cpus_.size(); ++i) give_back(i);
   resume(ledger_.now_ns());
