@@ -30,6 +30,15 @@ using identity_ref = ref<address_space, identity>;
 class held {
  public:
   held() noexcept = default;
+  held(const held&) noexcept = default;
+  /// Empty afterwards: what has been moved from holds nothing, and says so.
+  held(held&& other) noexcept : slot_(std::exchange(other.slot_, std::monostate{})) {}
+  held& operator=(const held& other) noexcept { return *this = held(other); }
+  held& operator=(held&& other) noexcept {
+    held taken(std::move(other));
+    slot_.swap(taken.slot_);  // and the old one goes last: see drop()
+    return *this;
+  }
 
   /// What a holder keeps under a design, shared from a user's reference. Empty if it keeps nothing
   /// of its own, or `from` is empty. One relaxed add.

@@ -11,7 +11,7 @@
 
 namespace trefoil::machine {
 
-/// Not thread-safe. Memory: 16 KiB for each power of two beyond 4096 that occurs.
+/// Not thread-safe. Memory: 16 KiB for each power of two from 4096 up to the largest value.
 class histogram {
  public:
   void add(std::int64_t value) {

@@ -31,40 +31,49 @@ cpu& host::at(unsigned cpu) {
   return *cpus_[cpu];
 }
 
+/// Runs f; what it does to counts is this machine's.
+template <class F>
+void host::counted(F&& f) {
+  const std::uint64_t before = detail::count_operations;
+  f();
+  if (!paused_) count_operations_ += detail::count_operations - before;
+}
+
 /// Runs f on a CPU in a place; teardowns that it could not run are on their way afterwards.
 template <class F>
-void host::run(unsigned cpu, place where, holder whose, F&& f) {
+void host::run(unsigned cpu, place where, holder whose, F&& f, bool again) {
   processor& here = at(cpu).as_processor();
-  const std::uint64_t before = detail::count_operations;
-  {
+  counted([&] {
     const runs_on presence(here, flavour_, where);
     here.dropping = whose;
     f();
-  }
-  count_operations_ += detail::count_operations - before;
-  collect(cpu, whose);
+  });
+  collect(cpu, whose, again);
 }
 
-void host::collect(unsigned cpu, holder whose) {
+void host::collect(unsigned cpu, holder whose, bool again) {
   const std::int64_t now = ledger_.now_ns();
   for (deferred<platform>* n = at(cpu).take_deferred(); n != nullptr;) {
     deferred<platform>* const next = n->next.get();
-    works_.push_back({now + worker_delay_ns_, now, n, cpu, whose});
+    works_.push_back({now + worker_delay_ns_, now, n, cpu, whose, again});
     n = next;
   }
 }
 
 /// A worker is a task; where preemption off is not enough for a page directory (PREEMPT_RT), its
-/// drops are left to an RCU callback, which is in a thread there.
+/// drops are left to an RCU callback, which is in a thread there; and what not even that may do, to
+/// a worker in the end.
 void host::run_work(const work& w) {
-  const bool by_rcu = flavour_ == flavour::preempt_rt && w.whose != holder::user;
+  const bool by_rcu = flavour_ == flavour::preempt_rt && w.whose != holder::user && !w.again;
   if (!paused_) wait_ns_.add(ledger_.now_ns() - w.since_ns);
-  run(w.cpu, by_rcu ? place::rcu_callback : place::task, w.whose, [&] {
+  detail::worker_tally.begun_one();
+  const auto teardown = [&] {
     context::state<platform>& here = platform::state();
     here.begin_teardown();
     w.node->run.get()(*w.node);
     here.end_teardown();
-  });
+  };
+  run(w.cpu, by_rcu ? place::rcu_callback : place::task, w.whose, teardown, true);
 }
 
 void host::run_due(std::int64_t until_ns) {
@@ -107,31 +116,36 @@ user_ref host::create(unsigned cpu, std::uint64_t number) {
 }
 
 void host::fork(const task& parent, task& child, user_ref space) {
-  child.mm = std::move(space);
-  if (!design_.has_exec_state) return;
-  child.exec = parent.exec;
-  if (!child.exec) {
-    child.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
+  if (design_.has_exec_state) {
+    counted([&] { child.exec = parent.exec; });
+    if (!child.exec) child.exec = new_exec_state();
   }
+  child.mm = std::move(space);
+}
+
+/// As the identity of a new address space says of itself.
+exec_ref host::new_exec_state() {
+  exec_ref made;
+  counted([&] { made = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::user); });
+  return made;
 }
 
 user_ref host::adopt(task& who, user_ref space) {
-  if (design_.has_exec_state && !who.exec) {
-    who.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
-  }
+  if (design_.has_exec_state && !who.exec) who.exec = new_exec_state();
   return std::exchange(who.mm, std::move(space));
 }
 
 user_ref host::exec(task& who, user_ref space) {
   if (design_.has_exec_state) {
-    who.exec = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::no);
+    exec_ref made = new_exec_state();
+    counted([&] { who.exec = std::move(made); });
   }
   return std::exchange(who.mm, std::move(space));
 }
 
 void host::exit_mm(unsigned cpu, task& who) {
   run(cpu, place::task, holder::user, [&] {
-    who.exit_mm = hold(holder::exit_mm, who.mm);
+    who.exit_mm = held(who.mm, design_.keeps_of(holder::exit_mm));
     who.leaving = std::move(who.mm);
   });
   borrow(cpu, who.leaving);
@@ -152,13 +166,19 @@ void host::free_task(unsigned cpu, task& who, place where) {
   if (who.exec) run(cpu, where, holder::exit_mm, [&] { who.exec.drop(); });
 }
 
+held host::hold(holder whose, const user_ref& space) {
+  held made;
+  counted([&] { made = held(space, design_.keeps_of(whose)); });
+  return made;
+}
+
 void host::drop(unsigned cpu, held& slot, holder whose, place where) {
   if (!slot) return;
   using clock = std::chrono::steady_clock;
   const std::uint64_t gone = ledger_.page_directories_gone() + ledger_.identities_gone();
   const clock::time_point begin = where == place::task ? clock::time_point{} : clock::now();
   run(cpu, where, whose, [&] { slot.drop(); });
-  if (where == place::task) return;
+  if (where == place::task || paused_) return;
   if (gone == ledger_.page_directories_gone() + ledger_.identities_gone()) return;
   const auto took = clock::now() - begin;
   atomic_ns_.add(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count());

@@ -82,9 +82,7 @@ class host {
   // ---- what other holders do ---------------------------------------------------------------------
 
   /// What a holder of that kind keeps of it here.
-  [[nodiscard]] held hold(holder whose, const user_ref& space) const noexcept {
-    return {space, design_.keeps_of(whose)};
-  }
+  [[nodiscard]] held hold(holder whose, const user_ref& space);
   void drop(unsigned cpu, held& slot, holder whose, place where);
 
   // ---- what CPUs do: the four transitions --------------------------------------------------------
@@ -110,7 +108,8 @@ class host {
   [[nodiscard]] const histogram& deferred_wait_ns() const noexcept { return wait_ns_; }
   /// Real time of drops in places below task that tore something down. (Not reproducible.)
   [[nodiscard]] const histogram& atomic_teardown_ns() const noexcept { return atomic_ns_; }
-  /// Atomic read-modify-writes on the counts of address spaces and exec states.
+  /// Atomic read-modify-writes on the counts of address spaces, exec states and user namespaces, by
+  /// the calls above. (A caller's own copies of references are not among them.)
   [[nodiscard]] std::uint64_t count_operations() const noexcept { return count_operations_; }
   /// Page directories alive, from the list that they are on.
   [[nodiscard]] std::size_t listed() const noexcept { return kernel_.page_directories(); }
@@ -123,11 +122,15 @@ class host {
     deferred<platform>* node;
     unsigned cpu;
     holder whose;
+    bool again;  // a worker has tried, in a place that would not do
   };
 
   template <class F>
-  void run(unsigned cpu, place where, holder whose, F&& f);
-  void collect(unsigned cpu, holder whose);
+  void counted(F&& f);
+  template <class F>
+  void run(unsigned cpu, place where, holder whose, F&& f, bool again = false);
+  void collect(unsigned cpu, holder whose, bool again);
+  exec_ref new_exec_state();
   void run_due(std::int64_t until_ns);
   void run_work(const work& w);
   machine::cpu& at(unsigned cpu);

@@ -18,7 +18,7 @@ namespace trefoil::machine {
 /// `step` driver's.
 class ledger {
  public:
-  /// What is noted with each address space.
+  /// What is noted with each address space. Times without the stretches that no figure counts.
   struct account {
     std::int64_t mappings_gone_ns = alive;
     std::int64_t page_directory_gone_ns = alive;
@@ -38,6 +38,7 @@ class ledger {
     bare_peak_ = std::max(bare_peak_, bare_);
     page_directory_ns_ += passed * dead_;
     identity_ns_ += passed * bare_;
+    counted_ns_ += passed;
     now_ns_ = now_ns;
   }
   [[nodiscard]] std::int64_t now_ns() const noexcept { return now_ns_; }
@@ -57,7 +58,7 @@ class ledger {
   void mappings_born(account&) noexcept { ++mappings_; }
 
   void mappings_gone(account& a) noexcept {
-    a.mappings_gone_ns = now_ns_;
+    a.mappings_gone_ns = counted_ns_;
     --mappings_;
     ++dead_;
   }
@@ -112,6 +113,7 @@ class ledger {
   const flavour flavour_;
   bool paused_ = false;
   std::int64_t now_ns_ = 0;
+  std::int64_t counted_ns_ = 0;  // the clock without its jumps
 
   std::int64_t mappings_ = 0;
   std::int64_t page_directories_ = 0;

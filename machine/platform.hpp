@@ -96,22 +96,27 @@ struct platform::counting : platform {
   using atomic = counted_atomic<T>;
 };
 
+namespace detail {
+/// What the workers of all machines have taken and begun.
+inline constinit reclaimer_tally<platform> worker_tally{};
+}  // namespace detail
+
 template <bool Counted>
 struct workers {
   static constexpr bool defers = true;
 
   /// Precondition: this thread is a CPU.
   static void defer(deferred<platform>& n) noexcept {
-    tally_.deferred_one();
+    detail::worker_tally.deferred_one();
     processor& here = *detail::running;
     if constexpr (Counted) here.ledger->deferred(here.dropping, here.where);
     here.deferred->push(n);
   }
   [[nodiscard]] static bool admit() noexcept { return true; }
-  [[nodiscard]] static reclaimer_counters counters() noexcept { return tally_.read(); }
-
- private:
-  static inline constinit reclaimer_tally<platform> tally_{};
+  /// Of all machines, whatever was deferred.
+  [[nodiscard]] static reclaimer_counters counters() noexcept {
+    return detail::worker_tally.read();
+  }
 };
 
 namespace detail {

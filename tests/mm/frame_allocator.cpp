@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames are zeroed whoever had them before, never frame 0, never twice, and run out politely.
+#include "board.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace board;
+
+class frame_allocator_test : public board_test {
+ protected:
+  static constexpr std::size_t usable = 16;
+  memory ram{usable + 1};
+  frame_allocator frames{ram.begin(), ram.bytes()};
+
+  [[nodiscard]] bool zeroed(physical frame) const {
+    const std::uint64_t* const words = frames.table(frame);
+    return std::all_of(words, words + trefoil::mm::table_entries,
+                       [](std::uint64_t w) { return w == 0; });
+  }
+  void fill_with_dirt(physical frame) const { std::memset(frames.table(frame), 0xFF, page_size); }
+  [[nodiscard]] std::vector<physical> take_all() {
+    std::vector<physical> taken;
+    for (physical f = frames.allocate(); f != physical{0}; f = frames.allocate()) {
+      taken.push_back(f);
+      if (taken.size() > 10 * usable) break;
+    }
+    return taken;
+  }
+};
+
+TEST_F(frame_allocator_test, HandsOutEveryFrameOnceButFrameZero) {
+  const auto taken = take_all();
+  EXPECT_EQ(taken.size(), usable);
+  const std::set<physical> different(taken.begin(), taken.end());
+  EXPECT_EQ(different.size(), usable);
+  for (const physical f : taken) {
+    const auto at = static_cast<std::uint64_t>(f);
+    EXPECT_NE(at, 0U);
+    EXPECT_EQ(at % page_size, 0U);
+    EXPECT_LT(at, ram.bytes());
+    EXPECT_TRUE(zeroed(f));
+    EXPECT_EQ(frames.address_of(frames.table(f)), f);
+    fill_with_dirt(f);
+  }
+  EXPECT_TRUE(ram.fences_intact());
+  for (const physical f : taken) frames.free(f);
+}
+
+TEST_F(frame_allocator_test, TheFirstUseIsZeroedThoughTheRegionWasNot) {
+  const physical f = frames.allocate();
+  ASSERT_NE(f, physical{0});
+  EXPECT_TRUE(zeroed(f));
+  frames.free(f);
+}
+
+TEST_F(frame_allocator_test, ADirtyFrameIsZeroedBeforeItsNextUse) {
+  auto taken = take_all();
+  for (const physical f : taken) {
+    fill_with_dirt(f);
+    frames.free(f);
+  }
+  taken = take_all();
+  ASSERT_EQ(taken.size(), usable);
+  for (const physical f : taken) EXPECT_TRUE(zeroed(f));
+  for (const physical f : taken) frames.free(f);
+}
+
+TEST_F(frame_allocator_test, AFrameGivenBackZeroedIsStillZeroedWithoutTheLink) {
+  // More than one, so that each but the last has been linked to another.
+  auto taken = take_all();
+  for (const physical f : taken) frames.free_zeroed(f);
+  taken = take_all();
+  ASSERT_EQ(taken.size(), usable);
+  for (const physical f : taken) EXPECT_TRUE(zeroed(f));
+  for (const physical f : taken) frames.free_zeroed(f);
+}
+
+TEST_F(frame_allocator_test, ExhaustionGivesNoneUntilOneComesBack) {
+  const auto taken = take_all();
+  EXPECT_EQ(frames.allocate(), physical{0});
+  EXPECT_EQ(frames.in_use(), usable);
+  frames.free(taken[3]);
+  EXPECT_EQ(frames.allocate(), taken[3]);
+  EXPECT_EQ(frames.allocate(), physical{0});
+  frames.free_zeroed(taken[5]);  // nobody wrote to it
+  EXPECT_EQ(frames.allocate(), taken[5]);
+  for (const physical f : taken) frames.free(f);
+  EXPECT_EQ(frames.in_use(), 0U);
+}
+
+TEST_F(frame_allocator_test, TheSmallestRegionHasOneFrame) {
+  const memory two_pages(2);
+  frame_allocator one(two_pages.begin(), two_pages.bytes());
+  const physical f = one.allocate();
+  EXPECT_EQ(f, physical{page_size});
+  EXPECT_EQ(one.allocate(), physical{0});
+  one.free(f);
+}
+
+TEST_F(frame_allocator_test, APartOfAPageAtTheEndIsNotUsed) {
+  const memory three_pages(3);
+  frame_allocator one(three_pages.begin(), 2 * page_size + page_size / 2);
+  EXPECT_EQ(one.allocate(), physical{page_size});
+  EXPECT_EQ(one.allocate(), physical{0});
+}
+
+TEST_F(frame_allocator_test, AnyOrderOfTakingAndGivingBack) {
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<physical> mine;
+    for (int step = 0; step < 500; ++step) {
+      if (random() % 2 == 0) {
+        const physical f = frames.allocate();
+        ASSERT_EQ(f == physical{0}, mine.size() == usable) << "seed " << seed;
+        if (f == physical{0}) continue;
+        ASSERT_TRUE(zeroed(f)) << "seed " << seed;
+        ASSERT_EQ(std::count(mine.begin(), mine.end(), f), 0) << "seed " << seed;
+        mine.push_back(f);
+      } else if (!mine.empty()) {
+        std::swap(mine[random() % mine.size()], mine.back());
+        if (random() % 2 == 0) {
+          fill_with_dirt(mine.back());
+          frames.free(mine.back());
+        } else {
+          frames.free_zeroed(mine.back());
+        }
+        mine.pop_back();
+      }
+      ASSERT_EQ(frames.in_use(), mine.size()) << "seed " << seed;
+    }
+    for (const physical f : mine) frames.free(f);
+  }
+  EXPECT_TRUE(ram.fences_intact());
+}
+
+TEST_F(frame_allocator_test, ThreadsNeverShareAFrame) {
+  platform::alone = false;
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (std::uint64_t me = 1; me <= 4; ++me) {
+    threads.emplace_back([&, me] {
+      std::mt19937 random(static_cast<std::uint32_t>(me));
+      for (int round = 0; round < 2000; ++round) {
+        std::vector<physical> mine;
+        for (auto n = random() % 5 + 1; n != 0; --n) {
+          const physical f = frames.allocate();
+          if (f == physical{0}) break;
+          if (!zeroed(f)) ++wrong;
+          std::fill_n(frames.table(f), trefoil::mm::table_entries, me);
+          mine.push_back(f);
+        }
+        for (const physical f : mine) {
+          const std::uint64_t* const words = frames.table(f);
+          if (!std::all_of(words, words + trefoil::mm::table_entries,
+                           [me](std::uint64_t w) { return w == me; })) {
+            ++wrong;
+          }
+          if (random() % 2 == 0) {
+            frames.free(f);
+          } else {
+            std::fill_n(frames.table(f), trefoil::mm::table_entries, 0);
+            frames.free_zeroed(f);
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  platform::alone = true;
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(frames.in_use(), 0U);
+  EXPECT_EQ(take_all().size(), usable);
+}
+
+}  // namespace
