@@ -130,6 +130,12 @@ exec_ref host::new_exec_state() {
   return made;
 }
 
+user_ref host::share(const user_ref& space) {
+  user_ref another;
+  counted([&] { another = space; });
+  return another;
+}
+
 user_ref host::adopt(task& who, user_ref space) {
   if (design_.has_exec_state && !who.exec) who.exec = new_exec_state();
   return std::exchange(who.mm, std::move(space));

@@ -61,6 +61,9 @@ class host {
   /// A child is born with that address space, which may be its parent's. (copy_mm)
   void fork(const task& parent, task& child, user_ref space);
 
+  /// One more user. (mmget)
+  [[nodiscard]] user_ref share(const user_ref& space);
+
   /// The task turns out to have that address space: how it got it was not seen. Returns what it had.
   [[nodiscard]] user_ref adopt(task& who, user_ref space);
 

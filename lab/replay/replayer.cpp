@@ -203,7 +203,7 @@ bool replayer::has_users(const mm_story& mm) const {
 // For a task that turns out to have it: the reference that nobody had a name for, else one more.
 user_ref replayer::take_or_share(world& w, mm_story& mm) const {
   if (user_ref& unnamed = w.mms[mm.slot].other_user) return std::move(unnamed);
-  return user_of(w, mm);
+  return w.host.share(user_of(w, mm));
 }
 void replayer::used_up(mm_story& mm) {
   mm.nascent = false;
@@ -297,7 +297,8 @@ void replayer::fork(const event& e) {
   static const machine::task nobody;
   each([&](world& w) {
     const machine::task& from = parent == nullptr ? nobody : w.tasks[parent->slot];
-    w.host.fork(from, w.tasks[child.slot], own ? take_or_share(w, mm) : user_of(w, mm));
+    w.host.fork(from, w.tasks[child.slot],
+                own ? take_or_share(w, mm) : w.host.share(user_of(w, mm)));
   });
   if (own) used_up(mm);
   mm.tasks.push_back(child.slot);
