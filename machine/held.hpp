@@ -74,6 +74,29 @@ class held {
         slot_);
   }
 
+  /// References to the page directory, the collective one of the mappings included; 0 if this keeps
+  /// none itself.
+  [[nodiscard]] std::uint64_t page_directory_count() const noexcept {
+    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_)) return lazy->use_count();
+    if (const auto* const user = std::get_if<user_ref>(&slot_)) {
+      return user->use_count<page_directory>();
+    }
+    return 0;
+  }
+
+  /// The holder turns out to be a CPU that has the page directory loaded. Empty if that is gone.
+  [[nodiscard]] lazy_ref turn_lazy() noexcept {
+    auto what = std::exchange(slot_, std::monostate{});
+    if (auto* const lazy = std::get_if<lazy_ref>(&what)) return std::move(*lazy);
+    if (auto* const user = std::get_if<user_ref>(&what)) {
+      return std::move(*user).demote<page_directory>();
+    }
+    if (const auto* const bare = std::get_if<identity_ref>(&what)) {
+      return bare->promote<page_directory>();
+    }
+    return {};
+  }
+
   /// Empty afterwards. May tear down, as every drop.
   void drop() noexcept {
     // Out of the slot first: a teardown must not find it half-way.

@@ -11,10 +11,10 @@
 namespace trefoil::machine {
 
 host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
-           std::int64_t worker_delay_ns)
+           worker_delays delays)
     : design_(lifetimes),
       flavour_(kernel),
-      worker_delay_ns_(worker_delay_ns),
+      delays_(delays),
       ledger_(kernel),
       kernel_(frames, ledger_),
       root_namespace_(make<mm::user_namespace<platform>>(0U)) {}
@@ -41,10 +41,10 @@ void host::counted(F&& f) {
 
 /// Runs f on a CPU in a place; teardowns that it could not run are on their way afterwards.
 template <class F>
-void host::run(unsigned cpu, place where, holder whose, F&& f, bool again) {
+void host::run(unsigned cpu, place where, holder whose, F&& f, context::level at_most, bool again) {
   processor& here = at(cpu).as_processor();
   counted([&] {
-    const runs_on presence(here, flavour_, where);
+    const runs_on presence(here, flavour_, where, at_most);
     here.dropping = whose;
     f();
   });
@@ -55,17 +55,28 @@ void host::collect(unsigned cpu, holder whose, bool again) {
   const std::int64_t now = ledger_.now_ns();
   for (deferred<platform>* n = at(cpu).take_deferred(); n != nullptr;) {
     deferred<platform>* const next = n->next.get();
-    works_.push_back({now + worker_delay_ns_, now, n, cpu, whose, again});
+    if (left_to_rcu(whose, again)) {
+      callbacks_.push_back({now + delays_.rcu_ns, now, n, cpu, whose, again});
+    } else {
+      works_.push_back({now + delays_.work_ns, now, n, cpu, whose, again});
+    }
     n = next;
   }
 }
 
-/// A worker is a task; where preemption off is not enough for a page directory (PREEMPT_RT), its
-/// drops are left to an RCU callback, which is in a thread there; and what not even that may do, to
-/// a worker in the end.
+/// A worker is a task. Where preemption off is not enough for a page directory (PREEMPT_RT), the
+/// scheduler's drops are left to an RCU callback, which is in a thread there; and what not even that
+/// may do, to a worker in the end.
+bool host::left_to_rcu(holder whose, bool again) const noexcept {
+  return flavour_ == flavour::preempt_rt && whose == holder::lazy_cpu && !again;
+}
+
 void host::run_work(const work& w) {
-  const bool by_rcu = flavour_ == flavour::preempt_rt && w.whose != holder::user && !w.again;
   if (!paused_) wait_ns_.add(ledger_.now_ns() - w.since_ns);
+  run_node(w);
+}
+
+void host::run_node(const work& w) {
   detail::worker_tally.begun_one();
   const auto teardown = [&] {
     context::state<platform>& here = platform::state();
@@ -73,20 +84,29 @@ void host::run_work(const work& w) {
     w.node->run.get()(*w.node);
     here.end_teardown();
   };
-  run(w.cpu, by_rcu ? place::rcu_callback : place::task, w.whose, teardown, true);
+  const place where = left_to_rcu(w.whose, w.again) ? place::rcu_callback : place::task;
+  run(w.cpu, where, w.whose, teardown, context::process, true);
+}
+
+/// The queue whose first work is due first; null: there is none.
+std::deque<host::work>* host::next_due() {
+  if (works_.empty()) return callbacks_.empty() ? nullptr : &callbacks_;
+  if (callbacks_.empty()) return &works_;
+  return callbacks_.front().due_ns < works_.front().due_ns ? &callbacks_ : &works_;
 }
 
 void host::run_due(std::int64_t until_ns) {
-  while (!works_.empty() && works_.front().due_ns <= until_ns) {
-    const work next = works_.front();
-    works_.pop_front();
+  for (std::deque<work>* q = next_due(); q != nullptr && q->front().due_ns <= until_ns;
+       q = next_due()) {
+    const work next = q->front();
+    q->pop_front();
     ledger_.advance(next.due_ns);
     run_work(next);
   }
 }
 
 void host::advance(std::int64_t now_ns) {
-  if (!works_.empty()) run_due(now_ns);
+  if (next_due() != nullptr) run_due(now_ns);
   ledger_.advance(now_ns);
 }
 
@@ -96,9 +116,9 @@ void host::pause() {
 }
 
 void host::resume(std::int64_t now_ns) {
-  while (!works_.empty()) {
-    const work next = works_.front();
-    works_.pop_front();
+  while (std::deque<work>* const q = next_due()) {
+    const work next = q->front();
+    q->pop_front();
     run_work(next);
   }
   paused_ = false;
@@ -161,6 +181,17 @@ void host::mmput(unsigned cpu, user_ref space, place where) {
   run(cpu, where, holder::user, [&] { space.drop(); });
 }
 
+void host::mmput_async(unsigned cpu, user_ref space) {
+  const std::size_t waiting = works_.size();
+  run(
+      cpu, place::softirq, holder::user, [&] { space.drop(); }, context::any);
+  while (works_.size() > waiting) {
+    const work mine = works_.back();
+    works_.pop_back();
+    run_node(mine);
+  }
+}
+
 void host::free_task(unsigned cpu, task& who, place where) {
   if (who.leaving || who.mm) {  // its exit was not seen
     run(cpu, place::task, holder::user, [&] {
@@ -178,12 +209,13 @@ held host::hold(holder whose, const user_ref& space) {
   return made;
 }
 
-void host::drop(unsigned cpu, held& slot, holder whose, place where) {
+void host::drop(unsigned cpu, held& slot, holder whose, place where, context::level at_most) {
   if (!slot) return;
   using clock = std::chrono::steady_clock;
   const std::uint64_t gone = ledger_.page_directories_gone() + ledger_.identities_gone();
   const clock::time_point begin = where == place::task ? clock::time_point{} : clock::now();
-  run(cpu, where, whose, [&] { slot.drop(); });
+  run(
+      cpu, where, whose, [&] { slot.drop(); }, at_most);
   if (where == place::task || paused_) return;
   if (gone == ledger_.page_directories_gone() + ledger_.identities_gone()) return;
   const auto took = clock::now() - begin;
@@ -195,9 +227,13 @@ void host::borrow(unsigned cpu, const user_ref& from) {
       [&] { at(cpu).lazy = from.share<page_directory>(); });
 }
 
-void host::give_back(unsigned cpu) {
+void host::give_back(unsigned cpu, place where) {
   held slot(std::move(at(cpu).lazy));
-  drop(cpu, slot, holder::lazy_cpu, place::scheduler_tail);
+  drop(cpu, slot, holder::lazy_cpu, where);
+}
+
+void host::turn_lazy(unsigned cpu, held& slot) {
+  run(cpu, place::scheduler_tail, holder::lazy_cpu, [&] { at(cpu).lazy = slot.turn_lazy(); });
 }
 
 }  // namespace trefoil::machine

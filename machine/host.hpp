@@ -31,12 +31,22 @@
 
 namespace trefoil::machine {
 
+/// How long teardowns wait for those who run them.
+struct worker_delays {
+  std::int64_t work_ns = 0;       ///< a kworker
+  std::int64_t rcu_ns = work_ns;  ///< an RCU callback, where the scheduler's tail needs one
+
+  worker_delays(std::int64_t both_ns) noexcept  // NOLINT(google-explicit-constructor)
+      : work_ns(both_ns) {}
+  worker_delays(std::int64_t work, std::int64_t rcu) noexcept : work_ns(work), rcu_ns(rcu) {}
+};
+
 /// For one thread at a time. It outlives every task and reference that it was asked to make.
 class host {
  public:
   /// `frames` outlives the machine; machines on one thread may share it.
   host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
-       std::int64_t worker_delay_ns);
+       worker_delays delays);
   ~host();
   host(const host&) = delete;
   host& operator=(const host&) = delete;
@@ -79,6 +89,9 @@ class host {
   /// not run)
   void mmput(unsigned cpu, user_ref space, place where = place::task);
 
+  /// The same from a place that left it to a worker, which runs now. (mmput_async_fn)
+  void mmput_async(unsigned cpu, user_ref space);
+
   /// The last reference to a task is gone. (delayed_put_task_struct and what follows)
   void free_task(unsigned cpu, task& who, place where = place::rcu_callback);
 
@@ -86,7 +99,10 @@ class host {
 
   /// What a holder of that kind keeps of it here.
   [[nodiscard]] held hold(holder whose, const user_ref& space);
-  void drop(unsigned cpu, held& slot, holder whose, place where);
+  /// `at_most`: `any` for code that is called from anywhere and does not know where it is, as
+  /// free_signal_struct(): the place alone would allow more.
+  void drop(unsigned cpu, held& slot, holder whose, place where,
+            context::level at_most = context::process);
 
   // ---- what CPUs do: the four transitions --------------------------------------------------------
 
@@ -99,13 +115,14 @@ class host {
   ///
   /// Precondition of borrow(): the CPU has nothing borrowed.
   void borrow(unsigned cpu, const user_ref& from);
-  void give_back(unsigned cpu);
+  void give_back(unsigned cpu, place where = place::scheduler_tail);
+  /// A holder turns out to be this CPU. Precondition: the CPU has nothing borrowed.
+  void turn_lazy(unsigned cpu, held& slot);
   [[nodiscard]] const lazy_ref& borrowed(unsigned cpu) { return at(cpu).lazy; }
 
   // ---- what can be seen --------------------------------------------------------------------------
 
   [[nodiscard]] const design& lifetimes() const noexcept { return design_; }
-  [[nodiscard]] flavour kernel_flavour() const noexcept { return flavour_; }
   [[nodiscard]] const machine::ledger& figures() const noexcept { return ledger_; }
   /// From a deferred drop to its teardown.
   [[nodiscard]] const histogram& deferred_wait_ns() const noexcept { return wait_ns_; }
@@ -131,21 +148,26 @@ class host {
   template <class F>
   void counted(F&& f);
   template <class F>
-  void run(unsigned cpu, place where, holder whose, F&& f, bool again = false);
+  void run(unsigned cpu, place where, holder whose, F&& f,
+           context::level at_most = context::process, bool again = false);
   void collect(unsigned cpu, holder whose, bool again);
+  [[nodiscard]] bool left_to_rcu(holder whose, bool again) const noexcept;
+  std::deque<work>* next_due();
   exec_ref new_exec_state();
   void run_due(std::int64_t until_ns);
   void run_work(const work& w);
+  void run_node(const work& w);
   machine::cpu& at(unsigned cpu);
 
   const design& design_;
   const flavour flavour_;
-  const std::int64_t worker_delay_ns_;
+  const worker_delays delays_;
   machine::ledger ledger_;
   mm::kernel<platform> kernel_;
   ref<mm::user_namespace<platform>> root_namespace_;
   std::vector<std::unique_ptr<machine::cpu>> cpus_;
-  std::deque<work> works_;  // by due time: the delay is the same for all
+  std::deque<work> works_;      // by due time: the delay is the same for all
+  std::deque<work> callbacks_;  // of RCU; by due time, too
   histogram wait_ns_;
   histogram atomic_ns_;
   std::uint64_t count_operations_ = 0;

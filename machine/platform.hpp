@@ -5,6 +5,7 @@
 /// thread its own for good.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -146,8 +147,10 @@ class presence {
 /// This thread is that CPU, in that place, while this lives; then again what it was before.
 class [[nodiscard]] runs_on : detail::presence {
  public:
-  runs_on(processor& cpu, flavour kernel, place where) noexcept
-      : presence(cpu, where), level_(level_of(kernel, where)) {}
+  /// `at_most`: what code assumes that does not know where it was called.
+  runs_on(processor& cpu, flavour kernel, place where,
+          context::level at_most = context::process) noexcept
+      : presence(cpu, where), level_(std::min(level_of(kernel, where), at_most)) {}
 
  private:
   context::basic_scope<platform> level_;

@@ -180,6 +180,9 @@ void recording_reader::fetch(event& e) {
   e.time_ns = sqlite3_column_int64(from, column::time_ns);
   if (e.time_ns < last_ns_) refuse("out of order: earlier than the one before");
   last_ns_ = e.time_ns;
+  if (e.time_ns < segments_[segment_].begin_ns || e.time_ns > segments_[segment_].end_ns) {
+    refuse("its time is not in its segment");
+  }
 
   if (!fetch_enum(from, column::kind, event_names, e.kind)) {
     refuse("unknown event " + std::to_string(sqlite3_column_int64(from, column::kind)));

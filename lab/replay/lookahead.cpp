@@ -15,6 +15,7 @@ void lookahead::read() {
       return;
     }
     switch (e.kind) {
+      case event_kind::dead_borrow:
       case event_kind::dead_drop: mms_[e.mm.value()].returns.push_back(e.cpu); break;
       case event_kind::mm_free: {
         future& f = mms_[e.mm.value()];
@@ -36,6 +37,7 @@ void lookahead::erase_if_empty(mm_id mm) {
 
 void lookahead::forget(const event& e) {
   switch (e.kind) {
+    case event_kind::dead_borrow:
     case event_kind::dead_drop: {
       auto& returns = mms_[e.mm.value()].returns;
       if (!returns.empty()) returns.erase(returns.begin());
@@ -66,6 +68,11 @@ bool lookahead::next(event& e) {
 const std::vector<std::uint16_t>& lookahead::returns_of(mm_id mm) const {
   const auto at = mms_.find(mm.value());
   return at == mms_.end() ? nobody : at->second.returns;
+}
+
+bool lookahead::sees_end_of(mm_id mm) const {
+  const auto at = mms_.find(mm.value());
+  return at != mms_.end() && at->second.ends;
 }
 
 route_id lookahead::end_of(mm_id mm) const {

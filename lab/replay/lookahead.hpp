@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The events of a recording with a limited view of what comes next.
 //
-// Two things that a recording tells late are wanted early: which CPUs turn out, by giving it back,
-// to have had a dead address space all along; and whether the free of a task was recorded. Both only
-// say WHAT holders there are. When they let go is decided when their own events come.
+// Three things that a recording tells late are wanted early: which CPUs turn out, by handing it on or
+// giving it back, to have had a dead address space all along; whether the free of a task was recorded;
+// and who caused the end of an address space (the route of its mm_free), which only gives a name to a
+// holder that nothing else shows. They say WHAT holders there are. When a holder lets go is decided
+// when its own event comes.
 #ifndef TREFOIL_LAB_REPLAY_LOOKAHEAD_HPP
 #define TREFOIL_LAB_REPLAY_LOOKAHEAD_HPP
 
@@ -40,10 +42,11 @@ class lookahead {
   std::int64_t row() const noexcept { return row_; }
   std::size_t segment_index() const noexcept { return segment_; }
 
-  // CPUs that will give `mm` back dead, in the order of time; each as often as it will.
+  // CPUs that will hand on `mm` dead, or give it back, in the order of time; as often as they will.
   const std::vector<std::uint16_t>& returns_of(mm_id mm) const;
   // Who caused the end of `mm`; none: not in view.
   route_id end_of(mm_id mm) const;
+  bool sees_end_of(mm_id mm) const;
   // Whether the free of a task is in view.
   bool sees_free_of(task_id task) const { return frees_.contains(task.value()); }
 

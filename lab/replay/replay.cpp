@@ -85,15 +85,18 @@ replay_result replay(const std::string& path, const replay_options& options) {
   result.facts = recording.machine();
   const bool rt = result.facts.preempt_rt.value.value_or(false);
   const machine::flavour kernel = rt ? machine::flavour::preempt_rt : machine::flavour::ordinary;
-  const auto seen = worker_delay_ns(path, rt);
-  result.worker_delay_seen = seen.has_value();
-  result.worker_delay_ns = seen.value_or(options.worker_delay_ns);
+  const seen_delays seen = delays_seen(path, rt);
+  result.worker_delay_seen = seen.work_ns.has_value();
+  result.rcu_delay_seen = seen.rcu_ns.has_value();
+  result.worker_delay_ns = seen.work_ns.value_or(options.worker_delay_ns);
+  result.rcu_delay_ns = seen.rcu_ns.value_or(options.worker_delay_ns);
+  const machine::worker_delays delays(result.worker_delay_ns, result.rcu_delay_ns);
 
   physical_memory memory;
   std::vector<std::unique_ptr<world>> worlds;
   std::vector<world*> in_lockstep;
   for (const machine::design* d : with_recorded(options.designs)) {
-    worlds.push_back(std::make_unique<world>(*d, kernel, memory.frames(), result.worker_delay_ns));
+    worlds.push_back(std::make_unique<world>(*d, kernel, memory.frames(), delays));
     in_lockstep.push_back(worlds.back().get());
   }
 

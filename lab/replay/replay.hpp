@@ -61,6 +61,8 @@ struct replay_result {
   std::int64_t processes_ended = 0;
   std::int64_t worker_delay_ns = 0;
   bool worker_delay_seen = false;
+  std::int64_t rcu_delay_ns = 0;  // of what the scheduler defers on PREEMPT_RT
+  bool rcu_delay_seen = false;
   lab::oddities oddities;
   truth_figures truth;
   std::vector<design_figures> designs;

@@ -15,6 +15,11 @@ namespace {
 // More of them than that are not believed: a count that was read wrong must not fill the memory.
 constexpr std::int64_t most_strangers = 4096;
 
+// A switch is told of before the reference goes: what a CPU was seen to give back may still count a
+// moment later.
+constexpr std::int64_t most_events_between = 8;
+constexpr std::int64_t most_ns_between = 200'000;
+
 template <class T>
 void erase(std::vector<T>& from, const T& what) {
   from.erase(std::remove(from.begin(), from.end(), what), from.end());
@@ -24,7 +29,7 @@ void erase(std::vector<T>& from, const T& what) {
 
 replayer::replayer(std::vector<world*> worlds, const lookahead& ahead, const names& words,
                    machine::flavour kernel)
-    : worlds_(std::move(worlds)), ahead_(ahead), words_(words), truth_(kernel) {}
+    : worlds_(std::move(worlds)), ahead_(ahead), words_(words), truth_(kernel), flavour_(kernel) {}
 
 void replayer::play(const event& e, std::int64_t row) {
   row_ = row;
@@ -175,16 +180,28 @@ machine::place replayer::place_of(const event& e, bool rcu) const {
 
 template <class F>
 void replayer::may_end(mm_story* mm, std::int32_t pid, std::uint16_t cpu, machine::place where,
-                       F&& f) {
+                       holder whose, F&& f) {
   const machine::ledger& figures = worlds_.front()->host.figures();
   const std::uint64_t gone = figures.identities_gone();
   const std::uint64_t handed_over = figures.handed_over();
   f();
   if (mm == nullptr || mm->ending) return;
-  const bool deferred = figures.handed_over() != handed_over;
-  if (deferred || figures.identities_gone() != gone) {
-    truth_.predict(*mm, row_, pid, cpu, where, deferred);
+  const bool ended = figures.identities_gone() != gone;
+  const bool deferred = !ended && figures.handed_over() != handed_over;
+  if (ended || deferred) {
+    truth_.predict(*mm, {row_, pid, cpu, where, whose, deferred, false});
+  } else if (mm->strangers != 0 && mm->mappings_gone && only_strangers_hold(*mm)) {
+    // If they let go before, which nobody saw, this was the end.
+    const context::level level = whose == holder::oom_mm ? context::any : level_of(flavour_, where);
+    const bool would_be = !context::allows(level, machine::page_directory::teardown);
+    truth_.predict(*mm, {row_, pid, cpu, where, whose, would_be, true});
   }
+}
+
+bool replayer::only_strangers_hold(const mm_story& mm) const {
+  const mm_holders& holders = worlds_.front()->mms[mm.slot];
+  return !holders.strangers.empty() &&
+         holders.strangers.front().page_directory_count() == mm.strangers;
 }
 
 // ---- users ---------------------------------------------------------------------------------------
@@ -234,7 +251,7 @@ void replayer::attach(task_story& task, mm_story& mm) {
 // References that a task gives up, not as the last user as far as is recorded: if they are the last
 // ones here, somebody has another whom the recording does not show.
 void replayer::put_old(mm_story& old, std::vector<user_ref> references) {
-  if (has_users(old)) {
+  if (has_users(old) || old.freed) {
     auto at = references.begin();
     each([&](world& w) { w.host.mmput(0, std::move(*at++)); });
     return;
@@ -270,7 +287,6 @@ void replayer::switch_program(task_story& task, mm_story& next, mm_story* dying,
 
 void replayer::mm_alloc(const event& e) {
   mm_story& made = mms_.add(e.mm);
-  made.made_by = e.pid;
   made.nascent = true;
   make_room();
   each([&](world& w) { w.mms[made.slot].other_user = w.host.create(e.cpu, e.mm.value()); });
@@ -316,7 +332,12 @@ void replayer::prep_exec(const event& e) {
   }
   task->next_mm = e.mm;
   static_cast<void>(the_mm(e.mm));
-  if (e.old_mm) attach(*task, the_mm(e.old_mm));
+  if (e.old_mm) {
+    attach(*task, the_mm(e.old_mm));
+  } else {
+    // A kernel thread becomes a program: exec_mmap drops what its CPU had borrowed.
+    give_back(e.cpu, e.pid, machine::place::task);
+  }
 }
 
 void replayer::exec(const event& e) {
@@ -335,6 +356,7 @@ void replayer::task_exit(const event& e) {
     group_story& group = join_group(task, e.sighand);
     ++group.exited;
     group.all_exited = group.all_exited || e.subject == 0;
+    group.had_mm = group.had_mm || e.mm || task.mm || task.exit_mm_ns >= 0;
   }
   if (e.mm) attach(task, the_mm(e.mm));
   if (task.oom) mark_victim(task);
@@ -345,6 +367,7 @@ void replayer::task_exit(const event& e) {
 void replayer::exit_mm(const event& e) {
   task_story& task = the_task(e.task, e.pid);
   attach(task, the_mm(e.mm));
+  if (task.oom) mark_victim(task);
   if (task.mm == e.mm) do_exit_mm(task, e.cpu);
 }
 
@@ -372,7 +395,7 @@ void replayer::finish_leaving(mm_story& mm, std::uint16_t cpu) {
   task.leaving = {};
   std::vector<user_ref> references;
   each([&](world& w) { references.push_back(std::move(w.tasks[task.slot].leaving)); });
-  if (has_users(mm)) {
+  if (has_users(mm) || mm.freed) {
     auto at = references.begin();
     each([&](world& w) { w.host.mmput(cpu, std::move(*at++)); });
   } else {
@@ -405,6 +428,7 @@ std::vector<user_ref> replayer::last_users(mm_story& mm, const event& e) {
     if (e.who == actor::user_exiting) {
       // exit_mm was not recorded. On which CPU it ran is told by the one that will give it back.
       attach(*task, mm);
+      if (task->oom) mark_victim(*task);
       const std::vector<std::uint16_t>& returns = ahead_.returns_of(mm.id);
       const bool here = std::find(returns.begin(), returns.end(), e.cpu) != returns.end();
       if (task->mm == mm.id) do_exit_mm(*task, returns.empty() || here ? e.cpu : returns.front());
@@ -445,21 +469,28 @@ std::vector<user_ref> replayer::last_users(mm_story& mm, const event& e) {
 }
 
 // mm_count says that there are holders whose taking the recording does not show.
-void replayer::meet_strangers(mm_story& mm, const event& e, const user_ref& truth_user,
-                              const std::vector<user_ref>& users) {
-  if (e.mm_count == not_read) return;
-  const auto known = static_cast<std::int64_t>(truth_user.use_count<machine::page_directory>());
+bool replayer::meet_strangers(mm_story& mm, const event& e, const std::vector<user_ref>& users) {
+  if (e.mm_count == not_read) return false;
+  const auto known = static_cast<std::int64_t>(users.front().use_count<machine::page_directory>());
   if (known > e.mm_count) ++odd_.too_many_holders;
   std::int64_t unknown = std::min(e.mm_count - known, most_strangers);
   // Those that will be seen to be CPUs are CPUs already.
   for (const std::uint16_t cpu : ahead_.returns_of(mm.id)) {
-    if (unknown <= 0) return;
+    if (unknown <= 0) return false;
     if (the_cpu(cpu).borrowed == mm.id) continue;
     given_back_unseen(cpu);
     borrow(mm, cpu, users);
     --unknown;
   }
-  if (unknown <= 0) return;
+  const return_under_way& last = mm.returning;
+  const bool under_way = unknown > 0 && last.row != 0 && row_ - last.row <= most_events_between &&
+                         now_ns_ - last.time_ns <= most_ns_between;
+  if (under_way) {
+    given_back_unseen(last.cpu);
+    borrow(mm, last.cpu, users);
+    --unknown;
+  }
+  if (unknown <= 0) return under_way;
   const route_id end = ahead_.end_of(mm.id);
   const bool from_proc = end && words_.routes.text(end).find("/proc") != std::string_view::npos;
   const holder kind = from_proc ? holder::proc_handle : holder::struct_only;
@@ -474,6 +505,7 @@ void replayer::meet_strangers(mm_story& mm, const event& e, const user_ref& trut
     }
     ++user;
   });
+  return under_way;
 }
 
 void replayer::exit_mmap(const event& e) {
@@ -481,11 +513,21 @@ void replayer::exit_mmap(const event& e) {
   std::vector<user_ref> users = last_users(mm, e);
   mm.mappings_gone = true;
   if (users.empty()) return;
-  meet_strangers(mm, e, users.front(), users);
-  may_end(&mm, e.pid, e.cpu, machine::place::task, [&] {
+  find_lazy_cpus(mm, e.cpu);
+  const bool returning = meet_strangers(mm, e, users);
+  // A kworker ends mappings for somebody who could not: mmput_async.
+  const bool for_another = e.who == actor::kworker;
+  may_end(&mm, e.pid, e.cpu, machine::place::task, holder::user, [&] {
     auto at = users.begin();
-    each([&](world& w) { w.host.mmput(e.cpu, std::move(*at++)); });
+    each([&](world& w) {
+      if (for_another) {
+        w.host.mmput_async(e.cpu, std::move(*at++));
+      } else {
+        w.host.mmput(e.cpu, std::move(*at++));
+      }
+    });
   });
+  if (returning) give_back(mm.returning.cpu, mm.returning.pid);
 }
 
 // ---- CPUs ----------------------------------------------------------------------------------------
@@ -496,12 +538,42 @@ void replayer::borrow(mm_story& mm, std::uint16_t cpu, const std::vector<user_re
   the_cpu(cpu).borrowed = mm.id;
 }
 
-void replayer::give_back(std::uint16_t cpu, std::int32_t next_pid) {
+// CPUs that gave it back while it was alive, which is not recorded, turn out not to have it: the
+// recording shows no more of them. Where it ends in the middle of things, the CPU on which the last
+// user exits has it.
+void replayer::find_lazy_cpus(mm_story& mm, std::uint16_t exiting_on) {
+  if (switches_recorded_) return;
+  const std::vector<std::uint16_t>& seen = ahead_.returns_of(mm.id);
+  for (std::uint16_t i = 0; i < static_cast<std::uint16_t>(cpus_.size()); ++i) {
+    if (cpus_[i].borrowed != mm.id) continue;
+    if (std::find(seen.begin(), seen.end(), i) != seen.end()) continue;
+    if (i == exiting_on && !ahead_.sees_end_of(mm.id)) continue;
+    mm.mappings_gone = false;  // it is the living that it gave back
+    given_back_unseen(i);
+    mm.mappings_gone = true;
+  }
+}
+
+// One of those that only mm_count told of is this CPU.
+void replayer::turn_out_lazy(mm_story& mm, std::uint16_t cpu) {
+  if (mm.strangers == 0) return;
+  given_back_unseen(cpu);
+  --mm.strangers;
+  --odd_.strangers;
+  each([&](world& w) {
+    std::vector<machine::held>& strangers = w.mms[mm.slot].strangers;
+    w.host.turn_lazy(cpu, strangers.back());
+    strangers.pop_back();
+  });
+  the_cpu(cpu).borrowed = mm.id;
+}
+
+void replayer::give_back(std::uint16_t cpu, std::int32_t pid, machine::place where) {
   cpu_story& c = the_cpu(cpu);
   if (!c.borrowed) return;
   mm_story* const mm = mms_.find(c.borrowed);
-  may_end(mm, next_pid, cpu, machine::place::scheduler_tail,
-          [&] { each([&](world& w) { w.host.give_back(cpu); }); });
+  may_end(mm, pid, cpu, where, holder::lazy_cpu,
+          [&] { each([&](world& w) { w.host.give_back(cpu, where); }); });
   c.just_returned = std::exchange(c.borrowed, {});
 }
 
@@ -530,22 +602,40 @@ void replayer::born_dead(mm_id id, std::uint16_t cpu) {
 
 void replayer::dead_borrow(const event& e) {
   // From one kernel task to the next: no count changes. It may tell of a CPU that we did not know of.
-  if (mms_.find(e.mm) == nullptr) born_dead(e.mm, e.cpu);
+  if (the_cpu(e.cpu).borrowed == e.mm) return;
+  if (mm_story* const mm = mms_.find(e.mm)) {
+    if (mm->mappings_gone) turn_out_lazy(*mm, e.cpu);
+  } else {
+    born_dead(e.mm, e.cpu);
+  }
 }
 
 void replayer::dead_drop(const event& e) {
   cpu_story& cpu = the_cpu(e.cpu);
-  if (mms_.find(e.mm) == nullptr) born_dead(e.mm, e.cpu);
-  if (cpu.borrowed == e.mm) {
-    give_back(e.cpu, e.subject);
-  } else if (cpu.just_returned != e.mm) {
+  const bool told_by_a_switch = cpu.just_returned == e.mm;
+  cpu.just_returned = {};
+  mm_story* const story = mms_.find(e.mm);
+  if (story != nullptr && !story->mappings_gone) {
+    story->returning = {row_, now_ns_, e.subject, e.cpu};
+  }
+  if (told_by_a_switch) return;
+  if (cpu.borrowed != e.mm) {
     ++odd_.unknown_returns;
     given_back_unseen(e.cpu);
+    if (story == nullptr) {
+      born_dead(e.mm, e.cpu);
+    } else if (story->mappings_gone) {
+      turn_out_lazy(*story, e.cpu);
+    }
   }
-  cpu.just_returned = {};
+  if (cpu.borrowed == e.mm) {
+    give_back(e.cpu, e.subject);
+    cpu.just_returned = {};
+  }
 }
 
 void replayer::context_switch(const event& e) {
+  switches_recorded_ = true;
   cpu_story& cpu = the_cpu(e.cpu);
   cpu.just_returned = {};
   const bool from_kernel = !e.prev_mm;
@@ -583,31 +673,39 @@ std::string_view replayer::still_held_by(const mm_story& mm) const {
 void replayer::mm_free(const event& e) {
   mm_story* const mm = mms_.find(e.mm);
   if (mm == nullptr) return;
-  truth_.compare(*mm, e, e.route ? words_.routes.text(e.route) : std::string_view{},
-                 mm->ending ? std::string_view{} : still_held_by(*mm));
-  forget(*mm, e);
+  const bool as_predicted =
+      truth_.compare(*mm, e, e.route ? words_.routes.text(e.route) : std::string_view{},
+                     mm->ending ? std::string_view{} : still_held_by(*mm));
+  forget(*mm, e, as_predicted);
 }
 
-// The recorded kernel has no holder of it any more. Those whom only this end shows let go now;
-// those that were observed go on until their own events.
-void replayer::forget(mm_story& mm, const event& e) {
+// The recorded kernel has no holder of it any more. Those whom only this end shows let go now, and
+// if an observed holder was the last, as if it were the last of them; so does who was about to exec
+// or fork and failed. Observed holders go on until their own events.
+void replayer::forget(mm_story& mm, const event& e, bool as_predicted) {
   const machine::place where = place_of(e, /*rcu=*/false);
+  const last_drop& end = mm.ending;
+  const bool observed_last = as_predicted && end.conditional;
+  const context::level at_most =
+      observed_last && end.whose == holder::oom_mm ? context::any : context::process;
   each([&](world& w) {
     mm_holders& holders = w.mms[mm.slot];
-    for (machine::held& h : holders.strangers) {
-      w.host.drop(e.cpu, h, holders.strangers_are, where);
+    while (!holders.strangers.empty()) {
+      const bool last = observed_last && holders.strangers.size() == 1;
+      w.host.drop(last ? end.cpu : e.cpu, holders.strangers.back(),
+                  last ? end.whose : holders.strangers_are, last ? end.where : where,
+                  last ? at_most : context::process);
+      holders.strangers.pop_back();
     }
-    holders.strangers.clear();
-    w.host.mmput(e.cpu, std::move(holders.other_user));  // an exec or fork that failed
+    w.host.mmput(e.cpu, std::move(holders.other_user));
   });
-  finish_leaving(mm, e.cpu);
-  each([&](world& w) { w.host.mmput(e.cpu, std::move(w.mms[mm.slot].other_user)); });
-  while (!mm.tasks.empty()) {
-    task_story& task = tasks_[mm.tasks.back()];
-    leave(task);
-    each([&](world& w) { w.host.mmput(e.cpu, std::move(w.tasks[task.slot].mm)); });
+  used_up(mm);
+  mm.strangers = 0;
+  if (has_users(mm)) {
+    mm.freed = true;
+  } else {
+    mms_.remove(mm);
   }
-  mms_.remove(mm);
 }
 
 void replayer::oom(const event& e) {
@@ -621,6 +719,11 @@ void replayer::mark_victim(task_story& task) {
   mm_story* const mm = task.mm ? mms_.find(task.mm) : nullptr;
   if (mm == nullptr || !has_users(*mm)) return;  // perhaps its exit tells which mm it has
   task.oom = false;
+  // Another thread of the group may have been marked already.
+  for (const slot_number other : mm->tasks) {
+    const slot_number its = tasks_[other].group;
+    if (task.group == no_slot && its != no_slot && groups_[its].victim) task.group = its;
+  }
   if (task.group == no_slot) {
     task.group = groups_.add().slot;
     make_room();
@@ -664,14 +767,17 @@ void replayer::free_task(task_story& task, const event& e, machine::place where)
   group_story* const group = task.group != no_slot ? &groups_[task.group] : nullptr;
   if (group != nullptr && group->exited != 0) --group->exited;
   if (group != nullptr && group->exited == 0 && group->all_exited) {
-    ++processes_ended_;
+    if (group->had_mm) ++processes_ended_;
     if (group->victim) {
       mm_story* mm = nullptr;
       if (const machine::identity* const who = worlds_.front()->oom[group->slot].who()) {
         mm = mms_.find(mm_id{static_cast<mm_id::number>(who->number())});
       }
-      may_end(mm, e.pid, e.cpu, where, [&] {
-        each([&](world& w) { w.host.drop(e.cpu, w.oom[group->slot], holder::oom_mm, where); });
+      // free_signal_struct() is called from anywhere, and assumes the worst.
+      may_end(mm, e.pid, e.cpu, where, holder::oom_mm, [&] {
+        each([&](world& w) {
+          w.host.drop(e.cpu, w.oom[group->slot], holder::oom_mm, where, context::any);
+        });
       });
     }
     groups_.remove(*group);

@@ -98,23 +98,28 @@ class replayer {
   void do_exit_mm(task_story& task, std::uint16_t cpu);
   void finish_leaving(mm_story& mm, std::uint16_t cpu);
   std::vector<machine::user_ref> last_users(mm_story& mm, const event& e);
-  void meet_strangers(mm_story& mm, const event& e, const machine::user_ref& truth_user,
-                      const std::vector<machine::user_ref>& users);
+  // True: one of them is a CPU that is giving it back at this moment.
+  bool meet_strangers(mm_story& mm, const event& e, const std::vector<machine::user_ref>& users);
 
   // CPUs.
   void borrow(mm_story& mm, std::uint16_t cpu, const std::vector<machine::user_ref>& from);
-  void give_back(std::uint16_t cpu, std::int32_t next_pid);
+  void give_back(std::uint16_t cpu, std::int32_t pid,
+                 machine::place where = machine::place::scheduler_tail);
+  void find_lazy_cpus(mm_story& mm, std::uint16_t exiting_on);
+  void turn_out_lazy(mm_story& mm, std::uint16_t cpu);
   void given_back_unseen(std::uint16_t cpu);
 
   void free_task(task_story& task, const event& e, machine::place where);
   void born_dead(mm_id id, std::uint16_t cpu);
-  void forget(mm_story& mm, const event& e);
+  void forget(mm_story& mm, const event& e, bool as_predicted);
   std::string_view still_held_by(const mm_story& mm) const;
   machine::place place_of(const event& e, bool rcu) const;
 
   // Notes, in the recorded design's world, whether what f does is the end of `mm`.
   template <class F>
-  void may_end(mm_story* mm, std::int32_t pid, std::uint16_t cpu, machine::place where, F&& f);
+  void may_end(mm_story* mm, std::int32_t pid, std::uint16_t cpu, machine::place where,
+               machine::holder whose, F&& f);
+  bool only_strangers_hold(const mm_story& mm) const;
 
   std::vector<world*> worlds_;
   const lookahead& ahead_;
@@ -124,6 +129,8 @@ class replayer {
   std::int64_t processes_ended_ = 0;
   std::int64_t now_ns_ = 0;
   std::int64_t row_ = 0;
+  const machine::flavour flavour_;
+  bool switches_recorded_ = false;
 
   slots<mm_id, mm_story> mms_;
   slots<task_id, task_story> tasks_;

@@ -3,7 +3,7 @@
 //
 // | holder that the recording shows         | taken at                          | lets go at            |
 // | --------------------------------------- | --------------------------------- | --------------------- |
-// | task                                    | fork, exec                        | exec, exit_mmap       |
+// | task                                    | fork, exec                        | exec, exit_mm; the last one: exit_mmap |
 // | lazy CPU, of an address space that dies | exit_mm; else known at exit_mmap  | dead_drop, switch     |
 // | lazy CPU, where switches are recorded   | switch                            | switch                |
 // | task after exit_mm                      | exit_mm                           | task_free             |
@@ -18,6 +18,7 @@
 
 #include "lab/recording/event.hpp"
 #include "lab/replay/slots.hpp"
+#include "machine/holder.hpp"
 #include "machine/place.hpp"
 
 #include <cstdint>
@@ -31,16 +32,24 @@ struct last_drop {
   std::int32_t pid = 0;
   std::uint16_t cpu = 0;
   machine::place where = machine::place::task;
+  machine::holder whose = machine::holder::user;
   bool deferred = false;
-  bool prompt = false;  // its end was the task's next event
+  bool conditional = false;  // strangers were left, who may have let go unseen before
 
   explicit operator bool() const noexcept { return row != 0; }
+};
+
+// A CPU was seen to give back what is not quite dead yet: it does so a moment after it is seen.
+struct return_under_way {
+  std::int64_t row = 0;  // 0: none
+  std::int64_t time_ns = 0;
+  std::int32_t pid = 0;  // of the task that does it
+  std::uint16_t cpu = 0;
 };
 
 struct mm_story {
   mm_id id;
   slot_number slot = no_slot;
-  std::int32_t made_by = -1;       // pid of who allocated it; -1: born before the recording
   bool nascent = false;            // allocated, and nobody's yet
   bool other_user = false;         // the world keeps a user's reference that is no task's we know
   bool mappings_gone = false;      // exit_mmap was seen
@@ -48,6 +57,8 @@ struct mm_story {
   std::vector<slot_number> tasks;  // whose mm it is
   slot_number leaving = no_slot;   // in exit_mm(), between clearing mm and the mmput
   std::uint32_t strangers = 0;     // holders that only mm_count told of
+  bool freed = false;              // mm_free was seen; kept for observed holders that go on
+  return_under_way returning;
   last_drop ending;
 };
 
@@ -71,6 +82,7 @@ struct group_story {
   std::uint32_t exited = 0;  // and not freed
   bool all_exited = false;
   bool victim = false;  // the world keeps oom_mm
+  bool had_mm = false;  // a process, not a kernel thread
 };
 
 struct cpu_story {

@@ -36,12 +36,12 @@ class truth {
   void look(const event& e, std::int64_t row);
 
   // The last holder of `mm` lets go, on behalf of a task on a CPU.
-  void predict(mm_story& mm, std::int64_t row, std::int32_t pid, std::uint16_t cpu,
-               machine::place where, bool deferred);
+  void predict(mm_story& mm, const last_drop& how);
 
   // The end of `mm` in the recording. `route`: who caused it.
   // `held_by`: an observed holder that still holds it in the replay; empty: none.
-  void compare(const mm_story& mm, const event& e, std::string_view route,
+  // True: as predicted.
+  bool compare(const mm_story& mm, const event& e, std::string_view route,
                std::string_view held_by);
 
   // No object crosses into the next segment.
@@ -54,7 +54,9 @@ class truth {
   static std::uint64_t who(std::int32_t pid, std::uint16_t cpu) {
     return pid != 0 ? static_cast<std::uint32_t>(pid) : (std::uint64_t{1} << 32) + cpu;
   }
-  bool is_worker(const event& e) const;
+  // Whose work a deferred drop is: an RCU callback's, else a kworker's.
+  bool left_to_rcu(const last_drop& how) const;
+  std::string_view wrong(const mm_story& mm, const event& e, std::string_view route);
   std::string_view wrong_place(machine::place predicted, const event& e,
                                std::string_view route) const;
   std::string_view wrong_end_of_deferred(const mm_story& mm, const event& e);
@@ -66,7 +68,12 @@ class truth {
   std::unordered_set<std::uint32_t> prompt_;       // mms whose end came at once
   std::unordered_set<std::uint32_t> late_;         // mms whose end did not
   std::unordered_map<std::uint64_t, std::int64_t> last_row_of_worker_;
-  std::deque<std::pair<std::uint16_t, mm_id>> deferred_;  // not ended yet, by time; with the CPU
+  struct waiting {
+    std::uint16_t cpu;
+    bool for_rcu;
+    mm_id mm;
+  };
+  std::deque<waiting> deferred_;  // not ended yet, by time
   std::unordered_set<std::uint32_t> overtaken_;
 };
 

@@ -24,15 +24,15 @@ static_assert(name_of(event_kind::exit_mm) == event_names[6] &&
 
 }  // namespace
 
-std::optional<std::int64_t> worker_delay_ns(const std::string& path, bool preempt_rt) {
+seen_delays delays_seen(const std::string& path, bool preempt_rt) {
   const sqlite::database recording(path, sqlite::mode::read, path);
   sqlite::statement select(recording, wanted);
-  const auto worker = static_cast<std::int64_t>(preempt_rt ? actor::rcu_kthread : actor::kworker);
   std::unordered_map<std::int64_t, std::int64_t> let_go_ns;  // of an mm, the latest
   std::unordered_map<std::int64_t, std::int64_t> mm_of;      // of a task that exits
   std::unordered_set<std::int64_t> victims;                  // tasks
   std::unordered_set<std::int64_t> kept;                     // mms that their groups keep
-  machine::histogram delays;
+  machine::histogram by_kworker;
+  machine::histogram by_rcu;
   while (select.step()) {
     const std::int64_t now = select.integer(0);
     const std::int64_t mm = select.is_null(2) ? -1 : select.integer(2);
@@ -55,18 +55,24 @@ std::optional<std::int64_t> worker_delay_ns(const std::string& path, bool preemp
         break;
       }
       case event_kind::mm_free: {
-        kept.erase(mm);
+        const bool victim = kept.erase(mm) != 0;
         const auto at = let_go_ns.find(mm);
         if (at == let_go_ns.end()) break;
-        if (select.integer(4) == worker) delays.add(now - at->second);
+        const auto by = static_cast<actor>(select.integer(4));
+        if (victim && by == actor::kworker) by_kworker.add(now - at->second);
+        const bool callback = by == actor::rcu_kthread || by == actor::ksoftirqd;
+        if (preempt_rt && !victim && callback) by_rcu.add(now - at->second);
         let_go_ns.erase(at);
         break;
       }
       default: break;
     }
   }
-  if (delays.count() == 0) return std::nullopt;
-  return static_cast<std::int64_t>(delays.percentile(50));
+  const auto median = [](const machine::histogram& of) -> std::optional<std::int64_t> {
+    if (of.count() == 0) return std::nullopt;
+    return static_cast<std::int64_t>(of.percentile(50));
+  };
+  return {median(by_kworker), median(by_rcu)};
 }
 
 }  // namespace trefoil::lab

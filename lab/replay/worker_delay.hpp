@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a deferred drop waited for its worker on the recorded machine.
+// How long deferred drops waited for their workers on the recorded machine.
 #ifndef TREFOIL_LAB_REPLAY_WORKER_DELAY_HPP
 #define TREFOIL_LAB_REPLAY_WORKER_DELAY_HPP
 
@@ -9,9 +9,12 @@
 
 namespace trefoil::lab {
 
-// The median, over the ends that a worker brought about, of the time since the last holder that can
-// be seen let go; of the first two million events. Empty: no worker ended an address space there.
-std::optional<std::int64_t> worker_delay_ns(const std::string& path, bool preempt_rt);
+// Medians over what workers ended among the first two million events; empty: they ended nothing.
+struct seen_delays {
+  std::optional<std::int64_t> work_ns;  // kworkers, of OOM victims: since the last task_free
+  std::optional<std::int64_t> rcu_ns;   // RCU callbacks, on PREEMPT_RT: since the last dead_drop
+};
+seen_delays delays_seen(const std::string& path, bool preempt_rt);
 
 }  // namespace trefoil::lab
 

@@ -23,8 +23,8 @@ struct mm_holders {
 
 struct world {
   world(const machine::design& lifetimes, machine::flavour kernel,
-        trefoil::mm::frame_allocator<machine::platform>& frames, std::int64_t worker_delay_ns)
-      : host(lifetimes, kernel, frames, worker_delay_ns) {}
+        trefoil::mm::frame_allocator<machine::platform>& frames, machine::worker_delays delays)
+      : host(lifetimes, kernel, frames, delays) {}
 
   machine::host host;  // first, hence destroyed last
   std::deque<mm_holders> mms;

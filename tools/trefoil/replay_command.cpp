@@ -105,6 +105,8 @@ json to_json(const lab::replay_result& r) {
           {"processes_ended", r.processes_ended},
           {"worker_delay_us", static_cast<double>(r.worker_delay_ns) / 1000},
           {"worker_delay_seen_in_file", r.worker_delay_seen},
+          {"rcu_delay_us", static_cast<double>(r.rcu_delay_ns) / 1000},
+          {"rcu_delay_seen_in_file", r.rcu_delay_seen},
           {"designs", designs},
           {"truth", truth_json(r.truth)},
           {"oddities",
@@ -247,10 +249,10 @@ void add_replay(CLI::App& app) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
       ->capture_default_str();
   command->add_option("--pgd-bytes", given->page_directory_bytes, "size of a page directory")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->capture_default_str();
   command->add_option("--identity-bytes", given->identity_bytes, "size of an mm_struct alone")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->capture_default_str();
   command->add_flag("--json", given->as_json, "as JSON");
   command->footer(examples);
