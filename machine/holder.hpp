@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "trefoil/context.hpp"
+
 namespace trefoil::machine {
 
 /// Kinds of holder. Each has one answer in a design (design.hpp).
@@ -24,6 +26,13 @@ inline constexpr std::size_t holder_kinds = 6;
 
 inline constexpr std::array<std::string_view, holder_kinds> holder_names{
     "user", "lazy-cpu", "exit-mm", "oom-mm", "proc-handle", "struct-only"};
+
+/// What the code that lets go for a holder of that kind assumes of where it is called: at most this
+/// level. free_signal_struct(), for one, is called from anywhere, and so leaves a page directory to a
+/// worker even where it could free it (mmdrop_async).
+[[nodiscard]] constexpr context::level assumed_by(holder h) noexcept {
+  return h == holder::oom_mm ? context::any : context::process;
+}
 
 [[nodiscard]] constexpr std::string_view name_of(holder h) noexcept {
   return holder_names[static_cast<std::size_t>(h)];

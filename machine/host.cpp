@@ -209,13 +209,13 @@ held host::hold(holder whose, const user_ref& space) {
   return made;
 }
 
-void host::drop(unsigned cpu, held& slot, holder whose, place where, context::level at_most) {
+void host::drop(unsigned cpu, held& slot, holder whose, place where) {
   if (!slot) return;
   using clock = std::chrono::steady_clock;
   const std::uint64_t gone = ledger_.page_directories_gone() + ledger_.identities_gone();
   const clock::time_point begin = where == place::task ? clock::time_point{} : clock::now();
   run(
-      cpu, where, whose, [&] { slot.drop(); }, at_most);
+      cpu, where, whose, [&] { slot.drop(); }, assumed_by(whose));
   if (where == place::task || paused_) return;
   if (gone == ledger_.page_directories_gone() + ledger_.identities_gone()) return;
   const auto took = clock::now() - begin;

@@ -99,10 +99,8 @@ class host {
 
   /// What a holder of that kind keeps of it here.
   [[nodiscard]] held hold(holder whose, const user_ref& space);
-  /// `at_most`: `any` for code that is called from anywhere and does not know where it is, as
-  /// free_signal_struct(): the place alone would allow more.
-  void drop(unsigned cpu, held& slot, holder whose, place where,
-            context::level at_most = context::process);
+  /// It lets go, at the level of the place, or what its code assumes (assumed_by) if that is less.
+  void drop(unsigned cpu, held& slot, holder whose, place where);
 
   // ---- what CPUs do: the four transitions --------------------------------------------------------
 

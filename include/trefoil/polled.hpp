@@ -28,13 +28,7 @@ class TREFOIL_ONE_PER_PROCESS basic_polled {
   static void defer(deferred<P>& n) noexcept { static_cast<void>(queue_.defer(n)); }
 
   [[nodiscard]] static bool admit() noexcept {
-    if constexpr (requires { P::in_forked_child(&after_fork); }) {
-      // Twice does no harm.
-      if (!fork_handled_.load(std::memory_order_relaxed)) [[unlikely]] {
-        P::in_forked_child(&after_fork);
-        fork_handled_.store(true, std::memory_order_relaxed);
-      }
-    }
+    fork_handler_.ask(&after_fork);
     return true;
   }
 
@@ -61,7 +55,7 @@ class TREFOIL_ONE_PER_PROCESS basic_polled {
   static void after_fork() noexcept { queue_.after_fork(P::state().runner() == &queue_); }
 
   static inline constinit queue queue_{};
-  static inline constinit typename P::template atomic<bool> fork_handled_{false};
+  static inline constinit fork_handler<P> fork_handler_{};
 };
 
 }  // namespace trefoil

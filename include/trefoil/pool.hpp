@@ -109,7 +109,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
       P::report(misuse::trim_refused, &shared_);
       return 0;
     }
-    prepare_for_fork();
+    fork_handler_.ask(&after_fork);
     if (trimming_.exchange(true, std::memory_order_acquire)) return 0;
     const inside<P, region::pool> mark;
     push_back_local();
@@ -262,16 +262,6 @@ class TREFOIL_ONE_PER_PROCESS pool {
     return chain;
   }
 
-  static void prepare_for_fork() noexcept {
-    if constexpr (requires { P::in_forked_child(&after_fork); }) {
-      // Twice does no harm.
-      if (!fork_handled_.load(std::memory_order_relaxed)) {
-        P::in_forked_child(&after_fork);
-        fork_handled_.store(true, std::memory_order_relaxed);
-      }
-    }
-  }
-
   /// In the child the thread that trimmed at the time of the fork does not exist: what it had in its
   /// hands is lost, and what it had counted so far means nothing.
   static void after_fork() noexcept {
@@ -323,7 +313,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
   static inline constinit take_all_list<P> all_slabs_{};
   static inline constinit typename P::template atomic<std::size_t> slabs_{0};
   static inline constinit typename P::template atomic<bool> trimming_{false};
-  static inline constinit typename P::template atomic<bool> fork_handled_{false};
+  static inline constinit fork_handler<P> fork_handler_{};
 };
 
 /// The storage policy by default: pools, shared by all objects of one size class.

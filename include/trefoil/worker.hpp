@@ -60,14 +60,8 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// Starts the thread if there is none; also after shutdown(). False: none to be had.
   /// Level: `process`.
   static bool start() noexcept {
-    // First of all: a child that is born while we are starting must not wait for our thread. Two
-    // threads may both register it; it does no harm twice.
-    if constexpr (requires { P::in_forked_child(&after_fork); }) {
-      if (!fork_handled_.load(std::memory_order_acquire)) {
-        P::in_forked_child(&after_fork);
-        fork_handled_.store(true, std::memory_order_release);
-      }
-    }
+    // First of all: a child that is born while we are starting must not wait for our thread.
+    fork_handler_.ask(&after_fork);
     std::uint32_t was = life_.load(std::memory_order_relaxed);
     do {
       if (was != none && was != shut_down) return true;
@@ -258,7 +252,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static inline constinit typename P::template atomic<std::uint32_t> wakeups_{0};
   static inline constinit typename P::template atomic<std::uint64_t> limit_{0};
   static inline constinit typename P::template atomic<at_limit> at_limit_{at_limit::help};
-  static inline constinit typename P::template atomic<bool> fork_handled_{false};
+  static inline constinit fork_handler<P> fork_handler_{};
   // Tells the worker's thread from others.
   static inline constinit typename P::template atomic<const void*> worker_state_{nullptr};
   // make() has something to look at: no thread yet, or a limit.

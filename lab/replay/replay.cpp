@@ -50,17 +50,21 @@ design_figures figures_of(const world& w, const replay_result& result,
   }
   f.async_mmput = ledger.async_mmputs();
   const std::int64_t dead_ns = ledger.dead_page_directory_ns();
-  if (result.duration_ns > 0) {
-    f.dead_mean = static_cast<double>(dead_ns) / static_cast<double>(result.duration_ns);
-  }
+  const auto mean = [&](std::int64_t ns) {
+    const auto all = static_cast<double>(result.duration_ns);
+    return all > 0 ? static_cast<double>(ns) / all : 0;
+  };
+  f.dead_mean = mean(dead_ns);
   f.dead_peak = ledger.dead_peak();
   f.pgd_byte_seconds_dead = byte_seconds(dead_ns, options.page_directory_bytes);
   std::int64_t answered_for = 0;
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
     const std::int64_t ns = ledger.dead_page_directory_ns(static_cast<machine::holder>(i));
+    f.dead_mean_by[i] = mean(ns);
     f.pgd_byte_seconds_dead_by[i] = byte_seconds(ns, options.page_directory_bytes);
     answered_for += ns;
   }
+  f.dead_mean_held_at_end = mean(dead_ns - answered_for);
   f.pgd_byte_seconds_held_at_end =
       byte_seconds(dead_ns - answered_for, options.page_directory_bytes);
   f.identity_byte_seconds = byte_seconds(ledger.bare_identity_ns(), options.identity_bytes);
@@ -101,7 +105,7 @@ replay_result replay(const std::string& path, const replay_options& options) {
   }
 
   const std::vector<segment>& segments = recording.segments();
-  lookahead events(recording);
+  lookahead events(recording, options.view);
   replayer player(in_lockstep, events, recording.names(), kernel);
   const auto all = static_cast<double>(std::max<std::int64_t>(recording.size(), 1));
   std::size_t in_segment = 0;

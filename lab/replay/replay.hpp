@@ -23,6 +23,7 @@ struct replay_options {
   std::int64_t worker_delay_ns = 50'000;        // if the recording shows none
   std::int64_t page_directory_bytes = 4096;
   std::int64_t identity_bytes = 1600;
+  std::size_t view = lookahead::default_reach;  // events
   // Called now and then with the part that is done, 0 to 1; false: stop (lab::error, interrupted).
   std::function<bool(double)> go_on;
 };
@@ -42,8 +43,10 @@ struct design_figures {
   std::int64_t async_mmput = 0;
   double dead_mean = 0;  // page directories without mappings, over time
   std::int64_t dead_peak = 0;
+  std::array<double, machine::holder_kinds> dead_mean_by{};  // who let go last
+  double dead_mean_held_at_end = 0;
   double pgd_byte_seconds_dead = 0;
-  std::array<double, machine::holder_kinds> pgd_byte_seconds_dead_by{};  // who let go last
+  std::array<double, machine::holder_kinds> pgd_byte_seconds_dead_by{};
   double pgd_byte_seconds_held_at_end = 0;
   double identity_byte_seconds = 0;
   std::int64_t identity_peak = 0;

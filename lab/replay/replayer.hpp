@@ -35,6 +35,9 @@ struct oddities {
   std::int64_t strangers = 0;         // holders known from mm_count alone
 };
 
+// A user's references, one for each world, in their order.
+using user_refs = std::vector<machine::user_ref>;
+
 class replayer {
  public:
   // `worlds` has the recorded design first and outlives this.
@@ -55,6 +58,18 @@ class replayer {
   template <class F>
   void each(F&& f) {
     for (world* const w : worlds_) f(*w);
+  }
+  // The same, with the reference of each world.
+  template <class References, class F>
+  void each(References& references, F&& f) {
+    auto at = references.begin();
+    for (world* const w : worlds_) f(*w, *at++);
+  }
+  template <class F>
+  user_refs from_each(F&& f) {
+    user_refs references;
+    for (world* const w : worlds_) references.push_back(f(*w));
+    return references;
   }
 
   void mm_alloc(const event& e);
@@ -92,17 +107,17 @@ class replayer {
   void used_up(mm_story& mm);
   void attach(task_story& task, mm_story& mm);
   void leave(task_story& task);  // task->mm is no longer its mm
-  void put_old(mm_story& old, std::vector<machine::user_ref> references);
-  void switch_program(task_story& task, mm_story& next, mm_story* dying,
-                      std::vector<machine::user_ref>& last);
+  void put(std::uint16_t cpu, user_refs references);
+  void put_old(mm_story& old, std::uint16_t cpu, user_refs references);
+  void switch_program(task_story& task, mm_story& next, mm_story* dying, user_refs& last);
   void do_exit_mm(task_story& task, std::uint16_t cpu);
   void finish_leaving(mm_story& mm, std::uint16_t cpu);
-  std::vector<machine::user_ref> last_users(mm_story& mm, const event& e);
+  user_refs last_users(mm_story& mm, const event& e);
   // True: one of them is a CPU that is giving it back at this moment.
-  bool meet_strangers(mm_story& mm, const event& e, const std::vector<machine::user_ref>& users);
+  bool meet_strangers(mm_story& mm, const event& e, const user_refs& users);
 
   // CPUs.
-  void borrow(mm_story& mm, std::uint16_t cpu, const std::vector<machine::user_ref>& from);
+  void borrow(mm_story& mm, std::uint16_t cpu, const user_refs& from);
   void give_back(std::uint16_t cpu, std::int32_t pid,
                  machine::place where = machine::place::scheduler_tail);
   void find_lazy_cpus(mm_story& mm, std::uint16_t exiting_on);
@@ -115,10 +130,14 @@ class replayer {
   std::string_view still_held_by(const mm_story& mm) const;
   machine::place place_of(const event& e, bool rcu) const;
 
-  // Notes, in the recorded design's world, whether what f does is the end of `mm`.
-  template <class F>
-  void may_end(mm_story* mm, std::int32_t pid, std::uint16_t cpu, machine::place where,
-               machine::holder whose, F&& f);
+  // Whether what happens between the two calls is the end of `mm` in the recorded design's world; if
+  // so, it is a prediction.
+  struct teardowns_so_far {
+    std::uint64_t ended;
+    std::uint64_t handed_over;
+  };
+  teardowns_so_far before_a_drop() const;
+  void after_a_drop(const teardowns_so_far& before, mm_story* mm, last_drop how);
   bool only_strangers_hold(const mm_story& mm) const;
 
   std::vector<world*> worlds_;

@@ -75,6 +75,16 @@ void truth::predict(mm_story& mm, const last_drop& how) {
   if (!fresh) late_.insert(std::exchange(at->second, mm.id).value());
 }
 
+void truth::withdraw(mm_story& mm) {
+  const auto expected = next_.find(who(mm.ending.pid, mm.ending.cpu));
+  if (expected != next_.end() && expected->second == mm.id) next_.erase(expected);
+  prompt_.erase(mm.id.value());
+  late_.erase(mm.id.value());
+  std::erase_if(deferred_, [&](const waiting& w) { return w.mm == mm.id; });
+  overtaken_.erase(mm.id.value());
+  mm.ending = {};
+}
+
 std::string_view truth::wrong_place(place predicted, const event& e, std::string_view route) const {
   if (const std::optional<place> told = place_of_route(route); told && *told != predicted) {
     return "let go in another place";

@@ -38,6 +38,9 @@ class truth {
   // The last holder of `mm` lets go, on behalf of a task on a CPU.
   void predict(mm_story& mm, const last_drop& how);
 
+  // That was not the last holder after all.
+  void withdraw(mm_story& mm);
+
   // The end of `mm` in the recording. `route`: who caused it.
   // `held_by`: an observed holder that still holds it in the replay; empty: none.
   // True: as predicted.

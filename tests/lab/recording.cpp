@@ -182,6 +182,8 @@ TEST_F(Recording, HasToHaveSoundRows) {
             "table segment: row 1 does not follow the one before");
   EXPECT_EQ(after("UPDATE segment SET last_event = 9223372036854775807 WHERE segment = 1"),
             "table segment: row 2 does not follow the one before");
+  EXPECT_EQ(after("UPDATE segment SET end_ns = begin_ns WHERE segment = 1"),
+            "event 2: its time is not in its segment");
   EXPECT_EQ(after("UPDATE event SET place = 99 WHERE event = 3"),
             "event 3: place 99 is not in table place");
   EXPECT_EQ(after("UPDATE event SET mm = NULL WHERE event = 1"),

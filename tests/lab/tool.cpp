@@ -288,6 +288,8 @@ TEST_F(Tool, Replays) {
   EXPECT_NE(refused({"replay", file, "--design", "four-counts"}).find("reversed"),
             std::string::npos);
   refused({"replay", file, "--worker-delay-us", "-1"});
+  refused({"replay", file, "--pgd-bytes", "0"});
+  refused({"replay", file, "--identity-bytes", "0"});
 }
 
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {

@@ -398,8 +398,7 @@ TEST(pool_trim, while_others_make_and_drop) {
   for (std::thread& t : crowd) t.join();
   EXPECT_EQ(wrong.load(), 0);
   using stamps = memory_of<stamped>;
-  const std::size_t left = stamps::bytes_reserved();
-  EXPECT_GT(left, 0U);
+  const std::size_t left = stamps::bytes_reserved();  // 0 if the last trim came after the last drop
   EXPECT_EQ(trefoil::trim<stamped>(), left);
   EXPECT_EQ(stamps::bytes_reserved(), 0U);
 }

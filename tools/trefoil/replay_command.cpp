@@ -52,15 +52,20 @@ json design_json(const lab::design_figures& f) {
   for (std::size_t i = 0; i < f.deferred.size(); ++i) {
     deferred[std::string(machine::sampled_names[i])] = f.deferred[i];
   }
+  json mean_by = json::object();
   json by = json::object();
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
-    by[std::string(machine::holder_names[i])] = f.pgd_byte_seconds_dead_by[i];
+    const std::string kind(machine::holder_names[i]);
+    mean_by[kind] = f.dead_mean_by[i];
+    by[kind] = f.pgd_byte_seconds_dead_by[i];
   }
+  mean_by["held-at-end"] = f.dead_mean_held_at_end;
   by["held-at-end"] = f.pgd_byte_seconds_held_at_end;
   return {{"title", f.design->title},
           {"deferred", deferred},
           {"async_mmput", f.async_mmput},
           {"dead_mean", f.dead_mean},
+          {"dead_mean_by", mean_by},
           {"dead_peak", f.dead_peak},
           {"pgd_byte_seconds_dead", f.pgd_byte_seconds_dead},
           {"pgd_byte_seconds_dead_by", by},
@@ -135,6 +140,11 @@ std::string bytes_times_seconds(double value) {
   return fmt::format("{:.2f} B s", value);
 }
 
+// Of one kind of holder: the mean number, and bytes times time.
+std::string shares(double mean, double byte_seconds) {
+  return fmt::format("{:.4f}  {}", mean, bytes_times_seconds(byte_seconds));
+}
+
 std::string microseconds(std::uint64_t ns) { return fmt::format("{:.1f} us", to_us(ns)); }
 
 class table {
@@ -181,10 +191,10 @@ void print(const lab::replay_result& r) {
     for (const lab::design_figures& f : r.designs) any += f.pgd_byte_seconds_dead_by[i];
     if (any == 0) continue;
     t.row(fmt::format("    held last by {}", machine::holder_names[i]),
-          [i](figures f) { return bytes_times_seconds(f.pgd_byte_seconds_dead_by[i]); });
+          [i](figures f) { return shares(f.dead_mean_by[i], f.pgd_byte_seconds_dead_by[i]); });
   }
   t.row("    held at the end",
-        [](figures f) { return bytes_times_seconds(f.pgd_byte_seconds_held_at_end); });
+        [](figures f) { return shares(f.dead_mean_held_at_end, f.pgd_byte_seconds_held_at_end); });
   t.row("identity held instead",
         [](figures f) { return bytes_times_seconds(f.identity_byte_seconds); });
   const bool known_open = r.facts.fails_open.value.value_or(false);
