@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verify/explorer/execution.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+#include <utility>
+
+#include <boost/context/detail/fcontext.hpp>
+
+namespace trefoil::explorer {
+
+namespace context = boost::context::detail;
+
+namespace {
+
+constexpr std::size_t stack_bytes = std::size_t{256} << 10;
+constexpr std::size_t most_steps = 20'000;
+
+execution* under_way = nullptr;
+std::uint64_t executions_so_far = 0;
+
+// Stacks are used again by later executions; what is left on them of one that was broken off is
+// forgotten, not unwound.
+std::vector<std::unique_ptr<std::byte[]>>& idle_stacks() {
+  static std::vector<std::unique_ptr<std::byte[]>> all;
+  return all;
+}
+
+}  // namespace
+
+enum class doing : std::uint8_t { steps, sleeps, spins, ended };
+
+struct execution::thread {
+  std::function<void()> body;
+  bool daemon = false;
+  unsigned interrupts = nobody;
+  unsigned interrupted_by = nobody;  // the interrupt that runs on its CPU now
+  bool started = false;
+  doing state = doing::steps;
+  access next;  // what it is about to do
+  knowledge known;
+  std::uint32_t step = 0;
+  const location* waits_on = nullptr;
+  std::unique_ptr<std::byte[]> stack;
+  context::fcontext_t context = nullptr;
+};
+
+struct fiber_entry {
+  [[noreturn]] static void run(context::transfer_t from) {
+    execution& e = *static_cast<execution*>(from.data);
+    e.scheduler_ = from.fctx;
+    execution::thread& self = *e.threads_[e.running_];
+    self.body();
+    // An interrupt's end gives the CPU back; for others it is like any step.
+    e.step({access::nothing, false, self.next.also}, "ends", nullptr);
+    self.state = doing::ended;
+    if (self.interrupts != execution::nobody) {
+      execution::thread& below = *e.threads_[self.interrupts];
+      below.interrupted_by = execution::nobody;
+      below.known.join(self.known);
+    }
+    e.leave();
+    std::abort();
+  }
+};
+
+execution::execution(explorer::search& choices) : search_(choices) {}
+
+execution* execution::current() noexcept { return under_way; }
+
+execution::~execution() {
+  for (auto& t : threads_) idle_stacks().push_back(std::move(t->stack));
+  for (const block& b : blocks_) std::free(b.begin);
+  under_way = nullptr;
+}
+
+unsigned execution::cpu() const noexcept {
+  const unsigned below = threads_[running_]->interrupts;
+  return below == nobody ? running_ : below;
+}
+
+unsigned execution::spawn(std::function<void()> body, bool daemon, unsigned interrupts) {
+  if (threads_.size() == most_threads) std::abort();
+  auto made = std::make_unique<thread>();
+  made->body = std::move(body);
+  made->daemon = daemon;
+  made->interrupts = interrupts;
+  if (idle_stacks().empty()) {
+    made->stack = std::make_unique_for_overwrite<std::byte[]>(stack_bytes);
+  } else {
+    made->stack = std::move(idle_stacks().back());
+    idle_stacks().pop_back();
+  }
+  made->context =
+      context::make_fcontext(made->stack.get() + stack_bytes, stack_bytes, &fiber_entry::run);
+  const auto number = static_cast<unsigned>(threads_.size());
+  if (!threads_.empty()) made->known = threads_[running_]->known;
+  // Threads with an interrupt share their CPU with it: the order of their steps matters.
+  if (interrupts != nobody) {
+    made->next.also = interrupts;
+    threads_[interrupts]->next.also = interrupts;
+  }
+  threads_.push_back(std::move(made));
+  return number;
+}
+
+thread_set execution::enabled() {
+  thread_set all = 0;
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    const thread& t = *threads_[i];
+    if (t.state != doing::steps || t.interrupted_by != nobody) continue;
+    if (t.interrupts != nobody && !t.started) {
+      const thread& below = *threads_[t.interrupts];
+      // It interrupts code that runs, or waits in the kernel; one interrupt at a time.
+      if (!below.started || below.state == doing::ended || below.interrupted_by != nobody) continue;
+    }
+    all |= only(i);
+  }
+  return all;
+}
+
+void execution::enter_thread(unsigned which) {
+  running_ = which;
+  thread& t = *threads_[which];
+  if (!t.started) {
+    t.started = true;
+    if (t.interrupts != nobody) {
+      threads_[t.interrupts]->interrupted_by = which;
+      t.known.join(threads_[t.interrupts]->known);
+    }
+  }
+  const context::transfer_t back = context::jump_fcontext(t.context, this);
+  t.context = back.fctx;
+}
+
+// From a thread back to the scheduler.
+void execution::leave() {
+  const context::transfer_t back = context::jump_fcontext(scheduler_, nullptr);
+  scheduler_ = back.fctx;
+}
+
+ending execution::run(std::function<void()> main) {
+  under_way = this;
+  number_ = ++executions_so_far;
+  spawn(std::move(main));
+  std::vector<access> pending(most_threads);
+  while (!over_) {
+    const thread_set able = enabled();
+    if (able == 0) {
+      for (unsigned i = 0; i < threads_.size(); ++i) {
+        const thread& t = *threads_[i];
+        if (t.state == doing::ended) continue;
+        if (t.daemon && t.state == doing::sleeps) continue;
+        if (t.interrupts != nobody && !t.started) continue;  // it never came
+        violation_ = t.state == doing::spins
+                         ? "a thread spins for ever"
+                         : "a thread sleeps for ever: thread " + std::to_string(i);
+        return ending::violated;
+      }
+      return ending::complete;
+    }
+    if (++steps_ > most_steps) {
+      violation_ = "no end after 20000 steps";
+      return ending::violated;
+    }
+    for (unsigned i = 0; i < threads_.size(); ++i) pending[i] = threads_[i]->next;
+    const unsigned next = search_.choose(able, pending, running_);
+    if (next == most_threads) return ending::repeats;
+    enter_thread(next);
+  }
+  return ending::violated;
+}
+
+void execution::fail(const std::string& what) {
+  violation_ = what;
+  note("VIOLATION: " + what);
+  over_ = true;
+  leave();
+  std::abort();
+}
+
+void execution::note(const std::string& text) {
+  if (tracing_) trace_.push_back("thread " + std::to_string(running_) + "  " + text);
+}
+
+// Announces what comes and lets the scheduler decide when.
+void execution::step(const access& about, const char* name, const void* address) {
+  thread& self = *threads_[running_];
+  const std::size_t also = self.next.also;
+  self.next = about;
+  self.next.also = also;
+  leave();
+  if (tracing_) {
+    std::ostringstream text;
+    text << name;
+    if (address != nullptr) text << "  " << address;
+    note(text.str());
+  }
+}
+
+std::uint32_t execution::tick() {
+  thread& self = *threads_[running_];
+  self.known.steps.at[running_] = ++self.step;
+  return self.step;
+}
+
+bool execution::acquires(std::memory_order o) noexcept {
+  return o == std::memory_order_acquire || o == std::memory_order_acq_rel ||
+         o == std::memory_order_seq_cst || o == std::memory_order_consume;
+}
+bool execution::releases(std::memory_order o) noexcept {
+  return o == std::memory_order_release || o == std::memory_order_acq_rel ||
+         o == std::memory_order_seq_cst;
+}
+
+location& execution::make_location(const void* address, std::uint64_t value) {
+  auto made = std::make_unique<location>();
+  // Numbers from 0 up are threads' CPUs for `access::also`; they do not meet in `location`.
+  made->number = locations_.size();
+  made->address = address;
+  location::store first{value, {}};
+  // Made by this thread: whoever reads it must have got the object from it.
+  if (!threads_.empty()) made->last_access.at[running_] = threads_[running_]->step;
+  made->stores.push_back(std::move(first));
+  locations_.push_back(std::move(made));
+  return *locations_.back();
+}
+
+void execution::check_alive(const void* address) {
+  for (const block& b : blocks_) {
+    const auto* const at = static_cast<const std::byte*>(address);
+    if (b.released && at >= b.begin && at < b.begin + b.bytes)
+      fail("touched after its memory was freed");
+  }
+}
+
+// Of `count` stores, newest first.
+unsigned execution::choose_store(location& at, unsigned count) {
+  std::uint8_t& stale = at.stale_reads[running_];
+  if (stale == most_stale_reads) return 0;
+  const unsigned chosen = search_.choose_value(count);
+  if (chosen != 0) ++stale;
+  return chosen;
+}
+
+std::uint64_t execution::load(location& at, std::memory_order order) {
+  step({at.number, false}, "load", at.address);
+  check_alive(at.address);
+  thread& self = *threads_[running_];
+  at.last_access.at[running_] = tick();
+  if (order == std::memory_order_seq_cst) self.known.stores.join(seq_cst_.stores);
+  const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
+  const std::uint32_t oldest = self.known.stores.of(at.number);
+  const std::uint32_t chosen = newest - choose_store(at, newest - oldest + 1);
+  self.known.stores.raise(at.number, chosen);
+  if (acquires(order)) self.known.join(at.stores[chosen].handed_on);
+  note("  = " + std::to_string(at.stores[chosen].value) + (chosen == newest ? "" : "  (stale)"));
+  return at.stores[chosen].value;
+}
+
+void execution::store(location& at, std::uint64_t value, std::memory_order order) {
+  step({at.number, true}, "store", at.address);
+  check_alive(at.address);
+  thread& self = *threads_[running_];
+  at.last_access.at[running_] = tick();
+  self.known.stores.raise(at.number, static_cast<std::uint32_t>(at.stores.size()));
+  location::store made{value, {}};
+  if (releases(order)) made.handed_on = self.known;
+  at.stores.push_back(std::move(made));
+  if (order == std::memory_order_seq_cst) seq_cst_.join(self.known);
+  note("  := " + std::to_string(value));
+  for (auto& t : threads_) {
+    if (t->state == doing::spins) t->state = doing::steps;
+  }
+}
+
+std::uint64_t execution::exchange(location& at,
+                                  const std::function<std::uint64_t(std::uint64_t)>& next,
+                                  std::memory_order order, const char* name) {
+  step({at.number, true}, name, at.address);
+  check_alive(at.address);
+  thread& self = *threads_[running_];
+  at.last_access.at[running_] = tick();
+  const std::uint64_t old = at.stores.back().value;
+  if (acquires(order)) self.known.join(at.stores.back().handed_on);
+  self.known.stores.raise(at.number, static_cast<std::uint32_t>(at.stores.size()));
+  location::store made{next(old), at.stores.back().handed_on};
+  if (releases(order)) made.handed_on.join(self.known);
+  note("  " + std::to_string(old) + " -> " + std::to_string(made.value));
+  at.stores.push_back(std::move(made));
+  if (order == std::memory_order_seq_cst) {
+    self.known.stores.join(seq_cst_.stores);
+    seq_cst_.join(self.known);
+  }
+  for (auto& t : threads_) {
+    if (t->state == doing::spins) t->state = doing::steps;
+  }
+  return old;
+}
+
+bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uint64_t desired,
+                                 std::memory_order success, std::memory_order failure) {
+  step({at.number, true}, "compare_exchange", at.address);
+  check_alive(at.address);
+  thread& self = *threads_[running_];
+  at.last_access.at[running_] = tick();
+  const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
+  const std::uint32_t oldest = self.known.stores.of(at.number);
+  // It may read a store that is not the newest only if it fails for it.
+  std::array<std::uint32_t, 64> readable{};
+  unsigned count = 0;
+  for (std::uint32_t i = newest + 1; i-- > oldest && count < readable.size();) {
+    if (i == newest || at.stores[i].value != expected) readable[count++] = i;
+  }
+  const std::uint32_t chosen = readable[choose_store(at, count)];
+  const std::uint64_t old = at.stores[chosen].value;
+  if (chosen != newest || old != expected) {
+    self.known.stores.raise(at.number, chosen);
+    if (acquires(failure)) self.known.join(at.stores[chosen].handed_on);
+    note("  fails: " + std::to_string(old));
+    expected = old;
+    return false;
+  }
+  if (acquires(success)) self.known.join(at.stores[newest].handed_on);
+  self.known.stores.raise(at.number, newest + 1);
+  location::store made{desired, at.stores[newest].handed_on};
+  if (releases(success)) made.handed_on.join(self.known);
+  at.stores.push_back(std::move(made));
+  note("  " + std::to_string(old) + " -> " + std::to_string(desired));
+  for (auto& t : threads_) {
+    if (t->state == doing::spins) t->state = doing::steps;
+  }
+  return true;
+}
+
+void execution::read(plain_data& data, const void* address) {
+  check_alive(address);
+  thread& self = *threads_[running_];
+  const std::uint32_t now = tick();
+  if (data.write_step != 0 && !self.known.steps.covers(data.writer, data.write_step)) {
+    fail("data race: a read that the last write does not happen before");
+  }
+  data.reads.at[running_] = now;
+}
+
+void execution::write(plain_data& data, const void* address) {
+  check_alive(address);
+  thread& self = *threads_[running_];
+  const std::uint32_t now = tick();
+  if (data.write_step != 0 && !self.known.steps.covers(data.writer, data.write_step)) {
+    fail("data race: a write that the last write does not happen before");
+  }
+  if (!self.known.steps.covers(data.reads)) {
+    fail("data race: a write that a read does not happen before");
+  }
+  data.writer = running_;
+  data.write_step = now;
+}
+
+void execution::wait(location& word, std::uint64_t expected) {
+  step({word.number, true}, "wait", word.address);
+  check_alive(word.address);
+  tick();
+  if (word.stores.back().value != expected) return;  // the kernel sees the newest
+  thread& self = *threads_[running_];
+  self.waits_on = &word;
+  self.state = doing::sleeps;
+  step({word.number, true}, "is woken", word.address);
+}
+
+void execution::wake(location& word, bool all) {
+  // By address alone: what it belongs to may be gone.
+  step({word.number, true}, all ? "wake_all" : "wake_one", word.address);
+  tick();
+  std::array<unsigned, most_threads> sleepers{};
+  unsigned count = 0;
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    thread& t = *threads_[i];
+    if (t.state == doing::sleeps && t.waits_on == &word) sleepers[count++] = i;
+  }
+  if (count == 0) return;
+  const unsigned first = all ? 0 : search_.choose_value(count);
+  const unsigned end = all ? count : first + 1;
+  for (unsigned i = first; i < end; ++i) {
+    threads_[sleepers[i]]->state = doing::steps;
+    threads_[sleepers[i]]->waits_on = nullptr;
+  }
+}
+
+void execution::relax() {
+  threads_[running_]->state = doing::spins;
+  step({}, "relax", nullptr);
+}
+
+void execution::join_all() {
+  thread& self = *threads_[running_];
+  for (const auto& t : threads_) self.known.join(t->known);
+}
+
+void* execution::allocate(std::size_t bytes, std::size_t align) {
+  void* const memory = std::aligned_alloc(align, (bytes + align - 1) / align * align);
+  if (memory == nullptr) std::abort();
+  blocks_.push_back({static_cast<std::byte*>(memory), bytes});
+  return memory;
+}
+
+void execution::release(void* address) {
+  const thread& self = *threads_[running_];
+  for (block& b : blocks_) {
+    if (b.begin != address) continue;
+    if (b.released) fail("freed twice");
+    b.released = true;
+    for (const auto& l : locations_) {
+      const auto* const at = static_cast<const std::byte*>(l->address);
+      if (at < b.begin || at >= b.begin + b.bytes) continue;
+      if (!self.known.steps.covers(l->last_access)) {
+        fail("freed without knowing of somebody's last access");
+      }
+    }
+    note("frees " + std::to_string(b.bytes) + " bytes");
+    return;
+  }
+  fail("freed what was never allocated");
+}
+
+}  // namespace trefoil::explorer

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// One execution of a program under test: its threads, as fibers of one real thread; its atomic
+/// locations with all stores so far; its memory.
+///
+/// The model of memory, by what each order must do:
+///
+/// | operation       | reads                                | hands on                          |
+/// | --------------- | ------------------------------------ | --------------------------------- |
+/// | load            | any store not older than the thread knows of | -                         |
+/// | acquire load    | the same; then it knows what was handed on with that store |             |
+/// | relaxed store   | -                                    | nothing                           |
+/// | release store   | -                                    | what its thread knows             |
+/// | read-modify-write | the newest store                   | what that handed on (release sequence), and as a store |
+/// | seq_cst         | as acquire and release; and what all seq_cst operations before know |    |
+///
+/// Bounded: stale reads (most_stale_reads). Not modelled: stores whose modification order differs from the order in which they are executed
+/// (2+2W), loads that read from the future (load buffering), weak compare-exchanges that fail
+/// without a reason.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "verify/explorer/knowledge.hpp"
+#include "verify/explorer/search.hpp"
+
+namespace trefoil::explorer {
+
+/// An atomic object in this execution.
+struct location {
+  struct store {
+    std::uint64_t value = 0;
+    knowledge handed_on;
+  };
+  std::size_t number = 0;
+  const void* address = nullptr;
+  std::vector<store> stores;  // in modification order
+  clock_vector last_access;   // of each thread
+  std::array<std::uint8_t, most_threads> stale_reads{};
+};
+
+/// Stores become visible in the end: a thread reads something else than the newest store of a
+/// location at most so often in an execution.
+inline constexpr unsigned most_stale_reads = 2;
+
+/// Shared data that is not atomic.
+struct plain_data {
+  unsigned writer = 0;
+  std::uint32_t write_step = 0;  // 0: as it was made
+  clock_vector reads;
+};
+
+enum class ending : std::uint8_t { complete, repeats, violated };
+
+class execution {
+ public:
+  explicit execution(explorer::search& choices);
+  execution(const execution&) = delete;
+  execution& operator=(const execution&) = delete;
+  ~execution();
+
+  /// The one that is under way on this (real) thread; null outside.
+  static execution* current() noexcept;
+  /// Tells executions apart: statics start anew in each.
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+  // ---- called by the program ---------------------------------------------------------------------
+
+  /// A thread more. `daemon`: need not end. `interrupts`: runs on that thread's CPU: between any two
+  /// of its steps, once, from begin to end.
+  static constexpr unsigned nobody = most_threads;
+  unsigned spawn(std::function<void()> body, bool daemon = false, unsigned interrupts = nobody);
+
+  /// Runs all until each thread has ended or, if a daemon, sleeps.
+  ending run(std::function<void()> main);
+
+  /// The program is wrong: ends the execution. Does not return.
+  [[noreturn]] void fail(const std::string& what);
+
+  [[nodiscard]] unsigned running() const noexcept { return running_; }
+  /// The thread whose CPU this runs on: itself, but for interrupts.
+  [[nodiscard]] unsigned cpu() const noexcept;
+  /// All that other threads have ended and left is seen by who calls this.
+  void join_all();
+
+  // ---- called by atomics, cells and the platform -------------------------------------------------
+
+  std::uint64_t load(location& at, std::memory_order order);
+  void store(location& at, std::uint64_t value, std::memory_order order);
+  /// `next` gives the new value for the old one.
+  std::uint64_t exchange(location& at, const std::function<std::uint64_t(std::uint64_t)>& next,
+                         std::memory_order order, const char* name);
+  bool compare_exchange(location& at, std::uint64_t& expected, std::uint64_t desired,
+                        std::memory_order success, std::memory_order failure);
+  void read(plain_data& data, const void* address);
+  void write(plain_data& data, const void* address);
+  location& make_location(const void* address, std::uint64_t value);
+
+  void wait(location& word, std::uint64_t expected);
+  void wake(location& word, bool all);
+  /// A turn of a spinning wait: nothing to do until somebody stores.
+  void relax();
+
+  void* allocate(std::size_t bytes, std::size_t align);
+  /// From here on whoever touches it is wrong, and so is who did without this thread knowing.
+  void release(void* block);
+
+  // ---- what is left to read ----------------------------------------------------------------------
+
+  [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
+  [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
+  void keep_trace() noexcept { tracing_ = true; }
+
+ private:
+  struct thread;
+  struct block {
+    std::byte* begin;
+    std::size_t bytes;
+    bool released = false;
+  };
+
+  void step(const access& about, const char* name, const void* address);
+  void leave();
+  void enter_thread(unsigned which);
+  thread_set enabled();
+  void check_alive(const void* address);
+  unsigned choose_store(location& at, unsigned count);
+  void note(const std::string& text);
+  std::uint32_t tick();
+  static bool acquires(std::memory_order o) noexcept;
+  static bool releases(std::memory_order o) noexcept;
+
+  explorer::search& search_;
+  std::uint64_t number_ = 0;
+  std::vector<std::unique_ptr<thread>> threads_;
+  std::vector<std::unique_ptr<location>> locations_;
+  std::vector<block> blocks_;
+  knowledge seq_cst_;
+  unsigned running_ = 0;
+  void* scheduler_ = nullptr;  // where a thread returns to
+  bool tracing_ = false;
+  bool over_ = false;
+  std::size_t steps_ = 0;
+  std::string violation_;
+  std::vector<std::string> trace_;
+
+  friend struct fiber_entry;
+};
+
+}  // namespace trefoil::explorer

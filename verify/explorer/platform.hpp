@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The mechanism's platform under the explorer: its atomics and shared cells report each access, its
+/// threads are the explorer's, its memory is watched.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "trefoil/context.hpp"
+#include "trefoil/misuse.hpp"
+#include "trefoil/pool.hpp"
+#include "verify/explorer/execution.hpp"
+
+namespace trefoil::explorer {
+
+/// State of a static object is its first value again in every execution.
+template <class T>
+class remembered {
+ public:
+  constexpr explicit remembered(T first) noexcept : first_(first) {}
+
+ protected:
+  /// True, once per execution.
+  bool anew() const noexcept {
+    const std::uint64_t now = execution::current()->number();
+    if (seen_in_ == now) return false;
+    seen_in_ = now;
+    return true;
+  }
+  T first_;
+
+ private:
+  mutable std::uint64_t seen_in_ = 0;
+};
+
+template <class T>
+class atomic : remembered<T> {
+  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t));
+  using order = std::memory_order;
+
+ public:
+  constexpr atomic() noexcept : remembered<T>(T{}) {}
+  constexpr atomic(T first) noexcept  // NOLINT(google-explicit-constructor): as std::atomic
+      : remembered<T>(first) {}
+  atomic(const atomic&) = delete;
+  atomic& operator=(const atomic&) = delete;
+
+  T load(order o) const noexcept { return value(here().load(state(), o)); }
+  void store(T v, order o) noexcept { here().store(state(), bits(v), o); }
+  T exchange(T v, order o) noexcept {
+    return value(here().exchange(
+        state(), [&](std::uint64_t) { return bits(v); }, o, "exchange"));
+  }
+  template <class N>
+  T fetch_add(N n, order o) noexcept {
+    return value(here().exchange(
+        state(), [&](std::uint64_t old) { return bits(static_cast<T>(value(old) + n)); }, o,
+        "fetch_add"));
+  }
+  template <class N>
+  T fetch_sub(N n, order o) noexcept {
+    return value(here().exchange(
+        state(), [&](std::uint64_t old) { return bits(static_cast<T>(value(old) - n)); }, o,
+        "fetch_sub"));
+  }
+  bool compare_exchange_weak(T& e, T v, order s, order f) noexcept { return compare(e, v, s, f); }
+  bool compare_exchange_strong(T& e, T v, order s, order f) noexcept { return compare(e, v, s, f); }
+
+  [[nodiscard]] location& state() const noexcept {
+    if (this->anew()) state_ = &here().make_location(this, bits(this->first_));
+    return *state_;
+  }
+  static std::uint64_t bits(T v) noexcept {
+    std::uint64_t b = 0;
+    std::memcpy(&b, &v, sizeof v);
+    return b;
+  }
+
+ private:
+  static execution& here() noexcept { return *execution::current(); }
+  static T value(std::uint64_t b) noexcept {
+    T v;
+    std::memcpy(&v, &b, sizeof v);
+    return v;
+  }
+  bool compare(T& e, T v, order s, order f) noexcept {
+    std::uint64_t expected = bits(e);
+    const bool done = here().compare_exchange(state(), expected, bits(v), s, f);
+    if (!done) e = value(expected);
+    return done;
+  }
+
+  mutable location* state_ = nullptr;
+};
+
+template <class T>
+class cell : remembered<T> {
+ public:
+  constexpr cell() noexcept : remembered<T>(T{}) {}
+  constexpr explicit cell(T first) noexcept : remembered<T>(first), value_(first) {}
+
+  [[nodiscard]] T get() const noexcept {
+    refresh();
+    execution::current()->read(access_, this);
+    return value_;
+  }
+  void set(T value) noexcept {
+    refresh();
+    execution::current()->write(access_, this);
+    value_ = value;
+  }
+
+ private:
+  void refresh() const noexcept {
+    if (!this->anew()) return;
+    value_ = this->first_;
+    access_ = {};
+  }
+  mutable T value_{};
+  mutable plain_data access_{};
+};
+
+/// See platform.hpp of the mechanism for what each member is.
+struct platform {
+  template <class T>
+  using atomic = explorer::atomic<T>;
+  template <class T>
+  using cell = explorer::cell<T>;
+
+  /// One for each CPU: an interrupt has that of the thread it interrupts.
+  static context::state<platform>& state() noexcept;
+
+  /// A program that is expected to be told says so first.
+  static inline bool misuse_expected = false;
+  static void report(misuse kind, const void*) noexcept {
+    if (!misuse_expected) {
+      execution::current()->fail("misuse reported: " + std::to_string(static_cast<int>(kind)));
+    }
+  }
+
+  static void* allocate(std::size_t bytes, std::size_t align) noexcept {
+    return execution::current()->allocate(bytes, align);
+  }
+  static void deallocate(void* p, std::size_t, std::size_t) noexcept {
+    execution::current()->release(p);
+  }
+  static void relax() noexcept { execution::current()->relax(); }
+
+  static void wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+    execution::current()->wait(word.state(), expected);
+  }
+  static void wake_one(atomic<std::uint32_t>& word) noexcept {
+    execution::current()->wake(word.state(), false);
+  }
+  static void wake_all(atomic<std::uint32_t>& word) noexcept {
+    execution::current()->wake(word.state(), true);
+  }
+  static bool start_thread(void (*run)()) noexcept {
+    execution::current()->spawn(run, /*daemon=*/true);
+    return true;
+  }
+};
+
+/// Storage that gives each object memory of its own, so that a touch after the end is seen.
+struct watched_storage {
+  template <class P, std::size_t Size, std::size_t Align, class Blocks = raw_blocks<P>>
+  struct source {
+    [[nodiscard]] static void* allocate(context::level) noexcept {
+      void* const memory = P::allocate(Size, Align);
+      return Blocks::carve(memory);
+    }
+    static void release(void* block, context::level) noexcept { P::deallocate(block, Size, Align); }
+    static std::size_t trim() noexcept { return 0; }
+    [[nodiscard]] static std::size_t bytes_reserved() noexcept { return 0; }
+  };
+};
+
+}  // namespace trefoil::explorer

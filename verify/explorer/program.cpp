@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verify/explorer/program.hpp"
+
+#include "verify/explorer/execution.hpp"
+#include "verify/explorer/search.hpp"
+
+namespace trefoil::explorer {
+
+namespace {
+
+ending run_once(const program& p, search& choices, bool traced, std::string& what,
+                std::vector<std::string>& trace) {
+  execution one(choices);
+  if (traced) one.keep_trace();
+  const ending e = one.run(p.main);
+  trace = one.trace();
+  if (e == ending::violated) what = one.violation();
+  if (e != ending::complete) return e;
+  what = p.at_end ? p.at_end() : std::string();
+  return what.empty() ? ending::complete : ending::violated;
+}
+
+}  // namespace
+
+outcome replay(const program& p, const std::string& seed) {
+  outcome result;
+  search choices;
+  choices.follow(seed);
+  while (choices.next_execution()) {
+    ++result.executions;
+    if (run_once(p, choices, true, result.what, result.trace) == ending::violated) {
+      ++result.violations;
+    }
+  }
+  result.complete = true;
+  result.seed = seed;
+  return result;
+}
+
+outcome explore(const program& p, std::uint64_t most) {
+  outcome result;
+  search choices;
+  while (choices.next_execution()) {
+    if (result.executions + result.repeats == most) return result;
+    switch (run_once(p, choices, false, result.what, result.trace)) {
+      case ending::complete: ++result.executions; break;
+      case ending::repeats: ++result.repeats; break;
+      case ending::violated:
+        ++result.executions;
+        ++result.violations;
+        result.seed = choices.seed();
+        result.trace = replay(p, result.seed).trace;
+        result.complete = true;
+        return result;
+    }
+  }
+  result.complete = true;
+  return result;
+}
+
+}  // namespace trefoil::explorer

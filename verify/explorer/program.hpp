@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// A program that the explorer runs in all its executions, and what came of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace trefoil::explorer {
+
+struct program {
+  std::string name;
+  unsigned threads = 0;        ///< daemons and interrupts included
+  bool violates = false;       ///< expected: it is wrong, and the explorer must see it
+  bool large = false;          ///< only in the long run
+  std::function<void()> main;  ///< the first thread; spawns the others
+  std::function<std::string()>
+      at_end;  ///< what is wrong after a complete execution; empty: nothing
+};
+
+struct outcome {
+  std::uint64_t executions = 0;  ///< complete ones
+  std::uint64_t repeats = 0;     ///< left because they would only repeat others
+  bool complete = false;         ///< all were seen, or one that violates
+  std::uint64_t violations = 0;
+  std::string what;  ///< the first violation
+  std::string seed;  ///< its choices
+  std::vector<std::string> trace;
+};
+
+/// Up to `most` executions; stops at the first violation.
+[[nodiscard]] outcome explore(const program& p, std::uint64_t most);
+/// The one execution that a seed tells, with a trace.
+[[nodiscard]] outcome replay(const program& p, const std::string& seed);
+
+std::vector<program> litmus_programs();
+std::vector<program> core_programs();
+
+}  // namespace trefoil::explorer

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The search through all executions of a program: which thread goes next at each step, and which
+/// of several permitted values a load reads.
+///
+/// Depth first. Dynamic partial-order reduction (Flanagan and Godefroid, POPL 2005): only steps that
+/// touch the same location, one of them writing, are tried in both orders; sleep sets leave out what
+/// an explored sibling has shown already.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "verify/explorer/knowledge.hpp"
+
+namespace trefoil::explorer {
+
+using thread_set = std::uint32_t;  // by bit
+[[nodiscard]] constexpr thread_set only(unsigned thread) noexcept {
+  return thread_set{1} << thread;
+}
+
+/// What a thread is about to do, as far as the order of steps is concerned.
+struct access {
+  static constexpr std::size_t nothing = SIZE_MAX;
+
+  std::size_t location = nothing;
+  bool writes = false;
+  std::size_t also = nothing;  ///< a second location, written: the CPU that an interrupt shares
+
+  [[nodiscard]] bool depends_on(const access& other) const noexcept {
+    const bool same = location != nothing && location == other.location;
+    if (same && (writes || other.writes)) return true;
+    return also != nothing && also == other.also;
+  }
+};
+
+class search {
+ public:
+  /// The next execution begins. False: all have been seen.
+  [[nodiscard]] bool next_execution();
+  /// Follows these choices and then the first that comes; there is one execution.
+  void follow(const std::string& seed);
+
+  /// The thread that goes next. `pending`: what each enabled thread would do.
+  /// `most_threads`: this execution would only repeat others; it is to be left.
+  [[nodiscard]] unsigned choose(thread_set enabled, const std::vector<access>& pending,
+                                unsigned preferred);
+  /// One of `count` values for the step under way.
+  [[nodiscard]] unsigned choose_value(unsigned count);
+
+  /// The choices so far, to follow them again.
+  [[nodiscard]] std::string seed() const;
+
+ private:
+  struct value_choice {
+    unsigned chosen;
+    unsigned count;
+  };
+  struct node {
+    thread_set enabled = 0;
+    thread_set backtrack = 0;  // to be tried
+    thread_set done = 0;       // tried, the present one included
+    thread_set asleep = 0;     // would only repeat
+    unsigned thread = 0;
+    std::vector<access> pending;
+    std::vector<value_choice> values;
+    clock_vector before;  // steps (by depth) that this one depends on, directly or not
+  };
+
+  void find_races(unsigned thread, const access& step);
+
+  std::vector<node> path_;
+  std::size_t depth_ = 0;  // steps of the present execution
+  std::size_t value_ = 0;  // value choices within the present step
+  bool first_ = true;
+  bool following_ = false;
+
+  // Of the present execution: which steps each thread's next step comes after, by thread.
+  std::vector<clock_vector> knows_ = std::vector<clock_vector>(most_threads);
+};
+
+}  // namespace trefoil::explorer
