@@ -29,7 +29,7 @@ std::vector<std::unique_ptr<std::byte[]>>& idle_stacks() {
 
 }  // namespace
 
-enum class doing : std::uint8_t { steps, sleeps, spins, ended };
+enum class doing : std::uint8_t { steps, sleeps, spins, joins, ended };
 
 struct execution::thread {
   std::function<void()> body;
@@ -53,8 +53,9 @@ struct fiber_entry {
     execution::thread& self = *e.threads_[e.running_];
     self.body();
     // An interrupt's end gives the CPU back; for others it is like any step.
-    e.step({access::nothing, false, self.next.also}, "ends", nullptr);
+    e.step({}, "ends", nullptr);
     self.state = doing::ended;
+    e.let_joiners_go();
     if (self.interrupts != execution::nobody) {
       execution::thread& below = *e.threads_[self.interrupts];
       below.interrupted_by = execution::nobody;
@@ -95,11 +96,14 @@ unsigned execution::spawn(std::function<void()> body, bool daemon, unsigned inte
   made->context =
       context::make_fcontext(made->stack.get() + stack_bytes, stack_bytes, &fiber_entry::run);
   const auto number = static_cast<unsigned>(threads_.size());
-  if (!threads_.empty()) made->known = threads_[running_]->known;
+  if (!threads_.empty()) {
+    made->known = threads_[running_]->known;
+    search_.released(number);
+  }
   // Threads with an interrupt share their CPU with it: the order of their steps matters.
   if (interrupts != nobody) {
-    made->next.also = interrupts;
-    threads_[interrupts]->next.also = interrupts;
+    made->next = {access::nothing, false, interrupts, true};
+    threads_[interrupts]->next.cpu = interrupts;
   }
   threads_.push_back(std::move(made));
   return number;
@@ -112,8 +116,8 @@ thread_set execution::enabled() {
     if (t.state != doing::steps || t.interrupted_by != nobody) continue;
     if (t.interrupts != nobody && !t.started) {
       const thread& below = *threads_[t.interrupts];
-      // It interrupts code that runs, or waits in the kernel; one interrupt at a time.
-      if (!below.started || below.state == doing::ended || below.interrupted_by != nobody) continue;
+      // It interrupts code that runs, or waits in the kernel, or a CPU that has nothing more to do.
+      if (!below.started || below.interrupted_by != nobody) continue;
     }
     all |= only(i);
   }
@@ -152,7 +156,6 @@ ending execution::run(std::function<void()> main) {
         const thread& t = *threads_[i];
         if (t.state == doing::ended) continue;
         if (t.daemon && t.state == doing::sleeps) continue;
-        if (t.interrupts != nobody && !t.started) continue;  // it never came
         violation_ = t.state == doing::spins
                          ? "a thread spins for ever"
                          : "a thread sleeps for ever: thread " + std::to_string(i);
@@ -187,9 +190,9 @@ void execution::note(const std::string& text) {
 // Announces what comes and lets the scheduler decide when.
 void execution::step(const access& about, const char* name, const void* address) {
   thread& self = *threads_[running_];
-  const std::size_t also = self.next.also;
+  const std::size_t cpu = self.next.cpu;
   self.next = about;
-  self.next.also = also;
+  self.next.cpu = cpu;
   leave();
   if (tracing_) {
     std::ostringstream text;
@@ -216,23 +219,27 @@ bool execution::releases(std::memory_order o) noexcept {
 
 location& execution::make_location(const void* address, std::uint64_t value) {
   auto made = std::make_unique<location>();
-  // Numbers from 0 up are threads' CPUs for `access::also`; they do not meet in `location`.
   made->number = locations_.size();
   made->address = address;
-  location::store first{value, {}};
-  // Made by this thread: whoever reads it must have got the object from it.
-  if (!threads_.empty()) made->last_access.at[running_] = threads_[running_]->step;
-  made->stores.push_back(std::move(first));
+  made->stores.push_back({value, {}});
   locations_.push_back(std::move(made));
   return *locations_.back();
 }
 
-void execution::check_alive(const void* address) {
-  for (const block& b : blocks_) {
+// By a step of the running thread that has just been counted.
+void execution::touch(const void* address) {
+  for (block& b : blocks_) {
     const auto* const at = static_cast<const std::byte*>(address);
-    if (b.released && at >= b.begin && at < b.begin + b.bytes)
-      fail("touched after its memory was freed");
+    if (at < b.begin || at >= b.begin + b.bytes) continue;
+    if (b.released) fail("touched after its memory was freed");
+    b.last_access.at[running_] = threads_[running_]->step;
+    return;
   }
+}
+
+std::uint32_t execution::oldest_readable(const location& at, std::memory_order order) const {
+  const std::uint32_t known = threads_[running_]->known.stores.of(at.number);
+  return order == std::memory_order_seq_cst ? std::max(known, at.oldest_seq_cst) : known;
 }
 
 // Of `count` stores, newest first.
@@ -244,69 +251,67 @@ unsigned execution::choose_store(location& at, unsigned count) {
   return chosen;
 }
 
+void execution::add_store(location& at, location::store&& made, std::memory_order order) {
+  const auto number = static_cast<std::uint32_t>(at.stores.size());
+  threads_[running_]->known.stores.raise(at.number, number);
+  if (releases(order)) made.handed_on.join(threads_[running_]->known);
+  if (order == std::memory_order_seq_cst) at.oldest_seq_cst = number;
+  at.stores.push_back(std::move(made));
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    if (threads_[i]->state != doing::spins) continue;
+    threads_[i]->state = doing::steps;
+    search_.released(i);
+  }
+}
+
 std::uint64_t execution::load(location& at, std::memory_order order) {
   step({at.number, false}, "load", at.address);
-  check_alive(at.address);
+  tick();
+  touch(at.address);
   thread& self = *threads_[running_];
-  at.last_access.at[running_] = tick();
-  if (order == std::memory_order_seq_cst) self.known.stores.join(seq_cst_.stores);
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
-  const std::uint32_t oldest = self.known.stores.of(at.number);
+  const std::uint32_t oldest = oldest_readable(at, order);
   const std::uint32_t chosen = newest - choose_store(at, newest - oldest + 1);
   self.known.stores.raise(at.number, chosen);
   if (acquires(order)) self.known.join(at.stores[chosen].handed_on);
-  note("  = " + std::to_string(at.stores[chosen].value) + (chosen == newest ? "" : "  (stale)"));
+  if (order == std::memory_order_seq_cst) at.oldest_seq_cst = chosen;
+  if (tracing_) {
+    note("  = " + std::to_string(at.stores[chosen].value) + (chosen == newest ? "" : "  (stale)"));
+  }
   return at.stores[chosen].value;
 }
 
 void execution::store(location& at, std::uint64_t value, std::memory_order order) {
   step({at.number, true}, "store", at.address);
-  check_alive(at.address);
-  thread& self = *threads_[running_];
-  at.last_access.at[running_] = tick();
-  self.known.stores.raise(at.number, static_cast<std::uint32_t>(at.stores.size()));
-  location::store made{value, {}};
-  if (releases(order)) made.handed_on = self.known;
-  at.stores.push_back(std::move(made));
-  if (order == std::memory_order_seq_cst) seq_cst_.join(self.known);
-  note("  := " + std::to_string(value));
-  for (auto& t : threads_) {
-    if (t->state == doing::spins) t->state = doing::steps;
-  }
+  tick();
+  touch(at.address);
+  if (tracing_) note("  := " + std::to_string(value));
+  add_store(at, {value, {}}, order);
 }
 
 std::uint64_t execution::exchange(location& at,
                                   const std::function<std::uint64_t(std::uint64_t)>& next,
                                   std::memory_order order, const char* name) {
   step({at.number, true}, name, at.address);
-  check_alive(at.address);
-  thread& self = *threads_[running_];
-  at.last_access.at[running_] = tick();
-  const std::uint64_t old = at.stores.back().value;
-  if (acquires(order)) self.known.join(at.stores.back().handed_on);
-  self.known.stores.raise(at.number, static_cast<std::uint32_t>(at.stores.size()));
-  location::store made{next(old), at.stores.back().handed_on};
-  if (releases(order)) made.handed_on.join(self.known);
-  note("  " + std::to_string(old) + " -> " + std::to_string(made.value));
-  at.stores.push_back(std::move(made));
-  if (order == std::memory_order_seq_cst) {
-    self.known.stores.join(seq_cst_.stores);
-    seq_cst_.join(self.known);
-  }
-  for (auto& t : threads_) {
-    if (t->state == doing::spins) t->state = doing::steps;
-  }
+  tick();
+  touch(at.address);
+  const location::store& newest = at.stores.back();
+  const std::uint64_t old = newest.value;
+  if (acquires(order)) threads_[running_]->known.join(newest.handed_on);
+  location::store made{next(old), newest.handed_on};
+  if (tracing_) note("  " + std::to_string(old) + " -> " + std::to_string(made.value));
+  add_store(at, std::move(made), order);
   return old;
 }
 
 bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uint64_t desired,
                                  std::memory_order success, std::memory_order failure) {
   step({at.number, true}, "compare_exchange", at.address);
-  check_alive(at.address);
+  tick();
+  touch(at.address);
   thread& self = *threads_[running_];
-  at.last_access.at[running_] = tick();
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
-  const std::uint32_t oldest = self.known.stores.of(at.number);
+  const std::uint32_t oldest = oldest_readable(at, failure);
   // It may read a store that is not the newest only if it fails for it.
   std::array<std::uint32_t, 64> readable{};
   unsigned count = 0;
@@ -318,26 +323,21 @@ bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uin
   if (chosen != newest || old != expected) {
     self.known.stores.raise(at.number, chosen);
     if (acquires(failure)) self.known.join(at.stores[chosen].handed_on);
-    note("  fails: " + std::to_string(old));
+    if (failure == std::memory_order_seq_cst) at.oldest_seq_cst = chosen;
+    if (tracing_) note("  fails: " + std::to_string(old));
     expected = old;
     return false;
   }
   if (acquires(success)) self.known.join(at.stores[newest].handed_on);
-  self.known.stores.raise(at.number, newest + 1);
-  location::store made{desired, at.stores[newest].handed_on};
-  if (releases(success)) made.handed_on.join(self.known);
-  at.stores.push_back(std::move(made));
-  note("  " + std::to_string(old) + " -> " + std::to_string(desired));
-  for (auto& t : threads_) {
-    if (t->state == doing::spins) t->state = doing::steps;
-  }
+  if (tracing_) note("  " + std::to_string(old) + " -> " + std::to_string(desired));
+  add_store(at, {desired, at.stores[newest].handed_on}, success);
   return true;
 }
 
 void execution::read(plain_data& data, const void* address) {
-  check_alive(address);
-  thread& self = *threads_[running_];
   const std::uint32_t now = tick();
+  touch(address);
+  const thread& self = *threads_[running_];
   if (data.write_step != 0 && !self.known.steps.covers(data.writer, data.write_step)) {
     fail("data race: a read that the last write does not happen before");
   }
@@ -345,9 +345,9 @@ void execution::read(plain_data& data, const void* address) {
 }
 
 void execution::write(plain_data& data, const void* address) {
-  check_alive(address);
-  thread& self = *threads_[running_];
   const std::uint32_t now = tick();
+  touch(address);
+  const thread& self = *threads_[running_];
   if (data.write_step != 0 && !self.known.steps.covers(data.writer, data.write_step)) {
     fail("data race: a write that the last write does not happen before");
   }
@@ -360,8 +360,8 @@ void execution::write(plain_data& data, const void* address) {
 
 void execution::wait(location& word, std::uint64_t expected) {
   step({word.number, true}, "wait", word.address);
-  check_alive(word.address);
   tick();
+  touch(word.address);
   if (word.stores.back().value != expected) return;  // the kernel sees the newest
   thread& self = *threads_[running_];
   self.waits_on = &word;
@@ -385,6 +385,7 @@ void execution::wake(location& word, bool all) {
   for (unsigned i = first; i < end; ++i) {
     threads_[sleepers[i]]->state = doing::steps;
     threads_[sleepers[i]]->waits_on = nullptr;
+    search_.released(sleepers[i]);
   }
 }
 
@@ -394,14 +395,31 @@ void execution::relax() {
 }
 
 void execution::join_all() {
+  threads_[running_]->state = doing::joins;
+  let_joiners_go();
+  step({}, "has joined all", nullptr);
   thread& self = *threads_[running_];
-  for (const auto& t : threads_) self.known.join(t->known);
+  for (const auto& t : threads_) {
+    if (t->state == doing::ended) self.known.join(t->known);
+  }
+}
+
+void execution::let_joiners_go() {
+  const auto to_wait_for = [](const auto& t) {
+    return !t->daemon && t->state != doing::ended && t->state != doing::joins;
+  };
+  if (std::any_of(threads_.begin(), threads_.end(), to_wait_for)) return;
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    if (threads_[i]->state != doing::joins) continue;
+    threads_[i]->state = doing::steps;
+    search_.join_all(i);
+  }
 }
 
 void* execution::allocate(std::size_t bytes, std::size_t align) {
   void* const memory = std::aligned_alloc(align, (bytes + align - 1) / align * align);
   if (memory == nullptr) std::abort();
-  blocks_.push_back({static_cast<std::byte*>(memory), bytes});
+  blocks_.push_back({static_cast<std::byte*>(memory), bytes, false, {}});
   return memory;
 }
 
@@ -411,14 +429,10 @@ void execution::release(void* address) {
     if (b.begin != address) continue;
     if (b.released) fail("freed twice");
     b.released = true;
-    for (const auto& l : locations_) {
-      const auto* const at = static_cast<const std::byte*>(l->address);
-      if (at < b.begin || at >= b.begin + b.bytes) continue;
-      if (!self.known.steps.covers(l->last_access)) {
-        fail("freed without knowing of somebody's last access");
-      }
+    if (!self.known.steps.covers(b.last_access)) {
+      fail("freed without knowing of somebody's last access");
     }
-    note("frees " + std::to_string(b.bytes) + " bytes");
+    if (tracing_) note("frees " + std::to_string(b.bytes) + " bytes");
     return;
   }
   fail("freed what was never allocated");

@@ -12,11 +12,11 @@
 /// | relaxed store   | -                                    | nothing                           |
 /// | release store   | -                                    | what its thread knows             |
 /// | read-modify-write | the newest store                   | what that handed on (release sequence), and as a store |
-/// | seq_cst         | as acquire and release; and what all seq_cst operations before know |    |
+/// | seq_cst         | as acquire; not behind what seq_cst operations before saw of this location | as release |
 ///
-/// Bounded: stale reads (most_stale_reads). Not modelled: stores whose modification order differs from the order in which they are executed
-/// (2+2W), loads that read from the future (load buffering), weak compare-exchanges that fail
-/// without a reason.
+/// Bounded: stale reads (most_stale_reads). Not modelled: stores whose modification order differs from
+/// the order in which they are executed (2+2W), loads that read from the future (load buffering),
+/// weak compare-exchanges that fail without a reason, futex waits that wake without one.
 #pragma once
 
 #include <array>
@@ -42,8 +42,8 @@ struct location {
   };
   std::size_t number = 0;
   const void* address = nullptr;
-  std::vector<store> stores;  // in modification order
-  clock_vector last_access;   // of each thread
+  std::vector<store> stores;         // in modification order
+  std::uint32_t oldest_seq_cst = 0;  // the oldest that a seq_cst operation may still read
   std::array<std::uint8_t, most_threads> stale_reads{};
 };
 
@@ -75,7 +75,7 @@ class execution {
   // ---- called by the program ---------------------------------------------------------------------
 
   /// A thread more. `daemon`: need not end. `interrupts`: runs on that thread's CPU: between any two
-  /// of its steps, once, from begin to end.
+  /// of its steps or after them, once, from begin to end.
   static constexpr unsigned nobody = most_threads;
   unsigned spawn(std::function<void()> body, bool daemon = false, unsigned interrupts = nobody);
 
@@ -88,7 +88,7 @@ class execution {
   [[nodiscard]] unsigned running() const noexcept { return running_; }
   /// The thread whose CPU this runs on: itself, but for interrupts.
   [[nodiscard]] unsigned cpu() const noexcept;
-  /// All that other threads have ended and left is seen by who calls this.
+  /// Waits until all threads that are no daemons have ended, and sees what they left.
   void join_all();
 
   // ---- called by atomics, cells and the platform -------------------------------------------------
@@ -125,14 +125,18 @@ class execution {
     std::byte* begin;
     std::size_t bytes;
     bool released = false;
+    clock_vector last_access;  // of each thread
   };
 
   void step(const access& about, const char* name, const void* address);
   void leave();
+  void let_joiners_go();
   void enter_thread(unsigned which);
   thread_set enabled();
-  void check_alive(const void* address);
+  void touch(const void* address);
+  std::uint32_t oldest_readable(const location& at, std::memory_order order) const;
   unsigned choose_store(location& at, unsigned count);
+  void add_store(location& at, location::store&& made, std::memory_order order);
   void note(const std::string& text);
   std::uint32_t tick();
   static bool acquires(std::memory_order o) noexcept;
@@ -143,7 +147,6 @@ class execution {
   std::vector<std::unique_ptr<thread>> threads_;
   std::vector<std::unique_ptr<location>> locations_;
   std::vector<block> blocks_;
-  knowledge seq_cst_;
   unsigned running_ = 0;
   void* scheduler_ = nullptr;  // where a thread returns to
   bool tracing_ = false;

@@ -49,7 +49,7 @@ program outcome_of(std::string name, unsigned threads, bool reached, std::functi
   program p;
   p.name = std::move(name);
   p.threads = threads;
-  p.violates = reached;
+  p.expected = reached ? 1 : 0;
   p.main = [a = std::move(a), others = std::move(others)] {
     board& b = fresh();
     last = &b;
@@ -160,7 +160,7 @@ program counted_drop(const char* name, order decrement, order last_look, bool vi
   program p;
   p.name = name;
   p.threads = 2;
-  p.violates = violates;
+  p.expected = violates ? 1 : 0;
   p.main = [decrement, last_look] {
     board& b = fresh();
     b.x.store(2, relaxed);
@@ -178,11 +178,13 @@ program counted_drop(const char* name, order decrement, order last_look, bool vi
 
 /// A known-broken upgrade from weak to strong: counts first, looks afterwards, and undoes it. A
 /// second upgrade sees the first one's speculative count, and a third thread the undone one.
-program speculative_upgrade(unsigned threads, bool violates) {
+program speculative_upgrade(unsigned threads, thoroughness how, std::uint64_t violations) {
   program p;
-  p.name = "known broken: speculative upgrade, " + std::to_string(threads) + " threads";
+  p.name = "known broken: speculative upgrade, " + std::to_string(threads) + " threads" +
+           (how == thoroughness::every ? ", every interleaving" : "");
   p.threads = threads;
-  p.violates = violates;
+  p.expected = violations;
+  p.how = how;
   p.main = [threads] {
     board& b = fresh();
     last = &b;
@@ -211,7 +213,7 @@ program lost_wake_up(bool broken) {
   program p;
   p.name = broken ? "known broken: sleep without a look at the word" : "sleep and wake";
   p.threads = 2;
-  p.violates = broken;
+  p.expected = broken ? 1 : 0;
   p.main = [broken] {
     static atomic<std::uint32_t> word{0};
     static atomic<int> work{0};
@@ -231,7 +233,7 @@ program interrupt_between_steps() {
   program p;
   p.name = "an interrupt comes between any two steps";
   p.threads = 2;
-  p.violates = true;
+  p.expected = 1;
   p.main = [] {
     board& b = fresh();
     last = &b;
@@ -266,8 +268,10 @@ std::vector<program> litmus_programs() {
                    false),
       counted_drop("drop: decrement relaxed", relaxed, acquire, true),
       counted_drop("drop: decrement release, no acquire", release, relaxed, true),
-      speculative_upgrade(2, false),
-      speculative_upgrade(3, true),
+      speculative_upgrade(2, thoroughness::reduced, 0),
+      speculative_upgrade(2, thoroughness::every, 0),
+      speculative_upgrade(3, thoroughness::reduced, 1),
+      speculative_upgrade(3, thoroughness::every, 2),
       lost_wake_up(false),
       lost_wake_up(true),
       interrupt_between_steps(),

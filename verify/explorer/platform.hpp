@@ -4,10 +4,12 @@
 /// threads are the explorer's, its memory is watched.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <type_traits>
 
@@ -179,5 +181,21 @@ struct watched_storage {
     [[nodiscard]] static std::size_t bytes_reserved() noexcept { return 0; }
   };
 };
+
+/// Of this execution: one CPU's state is as at the start of the program when it is first asked for.
+inline context::state<platform>& platform::state() noexcept {
+  struct cpu {
+    context::state<platform> here;
+    std::uint64_t seen_in = 0;
+  };
+  static std::array<cpu, most_threads> cpus;
+  execution& now = *execution::current();
+  cpu& mine = cpus[now.cpu()];
+  if (mine.seen_in != now.number()) {
+    mine.seen_in = now.number();
+    std::construct_at(&mine.here);
+  }
+  return mine.here;
+}
 
 }  // namespace trefoil::explorer

@@ -24,7 +24,7 @@ ending run_once(const program& p, search& choices, bool traced, std::string& wha
 
 outcome replay(const program& p, const std::string& seed) {
   outcome result;
-  search choices;
+  search choices(p.how);
   choices.follow(seed);
   while (choices.next_execution()) {
     ++result.executions;
@@ -39,22 +39,27 @@ outcome replay(const program& p, const std::string& seed) {
 
 outcome explore(const program& p, std::uint64_t most) {
   outcome result;
-  search choices;
+  search choices(p.how);
+  std::string what;
   while (choices.next_execution()) {
     if (result.executions + result.repeats == most) return result;
-    switch (run_once(p, choices, false, result.what, result.trace)) {
+    switch (run_once(p, choices, false, what, result.trace)) {
       case ending::complete: ++result.executions; break;
       case ending::repeats: ++result.repeats; break;
       case ending::violated:
         ++result.executions;
-        ++result.violations;
-        result.seed = choices.seed();
+        if (++result.violations == 1) {
+          result.what = what;
+          result.seed = choices.seed();
+        }
+        if (p.how == thoroughness::every) break;
         result.trace = replay(p, result.seed).trace;
         result.complete = true;
         return result;
     }
   }
   result.complete = true;
+  if (result.violations != 0) result.trace = replay(p, result.seed).trace;
   return result;
 }
 

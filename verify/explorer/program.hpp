@@ -8,12 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "verify/explorer/search.hpp"
+
 namespace trefoil::explorer {
 
 struct program {
   std::string name;
   unsigned threads = 0;        ///< daemons and interrupts included
-  bool violates = false;       ///< expected: it is wrong, and the explorer must see it
+  std::uint64_t expected = 0;  ///< violations; a reduced search stops at the first
+  thoroughness how = thoroughness::reduced;
   bool large = false;          ///< only in the long run
   std::function<void()> main;  ///< the first thread; spawns the others
   std::function<std::string()>

@@ -36,37 +36,112 @@ bool search::next_execution() {
   depth_ = 0;
   value_ = 0;
   std::fill(knows_.begin(), knows_.end(), clock_vector{});
+  for (auto& steps : at_location_) steps.clear();
+  for (auto& steps : on_cpu_) steps.clear();
   return true;
 }
 
 // The step that `thread` takes now, at depth_ (counted from one after it): which earlier steps could
-// have come after it?
+// have come after it? Only those back to the last write need a look: what is before that is before
+// ours, too.
 void search::find_races(unsigned thread, const access& step) {
-  clock_vector& mine = knows_[thread];
-  for (std::size_t i = depth_; i-- > 0;) {
-    node& earlier = path_[i];
-    if (earlier.thread == thread) continue;
-    const access& other = earlier.pending[earlier.thread];
-    if (!step.depends_on(other)) continue;
-    if (!mine.covers(earlier.thread, static_cast<std::uint32_t>(i + 1))) {
-      // A race: some thread that leads to our step has to be tried before that one.
-      thread_set ways = 0;
-      for (unsigned q = 0; q < most_threads; ++q) {
-        const bool leads = q == thread || mine.at[q] > i + 1;
-        if (leads && (earlier.enabled & only(q)) != 0) ways |= only(q);
-      }
-      if (ways == 0) {
-        earlier.backtrack |= earlier.enabled;
-      } else if ((ways & only(thread)) != 0) {
-        earlier.backtrack |= only(thread);
-      } else if ((ways & earlier.backtrack) == 0) {
-        earlier.backtrack |= ways & (~ways + 1);
-      }
+  if (step.location < at_location_.size()) {
+    const std::vector<std::size_t>& there = at_location_[step.location];
+    for (std::size_t k = there.size(); k-- > 0;) {
+      compare(thread, step, there[k]);
+      if (path_[there[k]].pending[path_[there[k]].thread].writes) break;
     }
-    // From here on, what comes before that step comes before ours.
-    mine.join(earlier.before);
-    mine.at[earlier.thread] = std::max(mine.at[earlier.thread], static_cast<std::uint32_t>(i + 1));
   }
+  if (step.cpu == access::nothing) return;
+  const std::vector<std::size_t>& here = on_cpu_[step.cpu];
+  if (!here.empty()) compare(thread, step, here.back());
+}
+
+void search::compare(unsigned thread, const access& step, std::size_t earlier) {
+  const node& other = path_[earlier];
+  const access& its = other.pending[other.thread];
+  if (other.thread == thread || !step.depends_on(its)) return;
+  clock_vector& mine = knows_[thread];
+  const auto number = static_cast<std::uint32_t>(earlier + 1);
+  if (!mine.covers(other.thread, number)) {
+    // An interrupt comes as a whole, before or after a step of what it interrupts.
+    try_before(thread, step.shares_cpu(its) ? begin_of_interrupt(earlier) : earlier);
+  }
+  // From here on, what comes before that step comes before ours.
+  mine.join(other.before);
+  mine.at[other.thread] = std::max(mine.at[other.thread], number);
+}
+
+// A race: some thread that leads to our step has to be tried before the earlier one.
+void search::try_before(unsigned thread, std::size_t earlier) {
+  const clock_vector& mine = knows_[thread];
+  node& other = path_[earlier];
+  thread_set ways = 0;
+  for (unsigned q = 0; q < most_threads; ++q) {
+    const bool leads = q == thread || mine.at[q] > earlier + 1;
+    if (leads && (other.enabled & only(q)) != 0) ways |= only(q);
+  }
+  if (ways == 0) {
+    other.backtrack |= other.enabled;
+  } else if ((ways & only(thread)) != 0) {
+    other.backtrack |= only(thread);
+  } else if ((ways & other.backtrack) == 0) {
+    other.backtrack |= ways & (~ways + 1);
+  }
+}
+
+// The first step of the interrupt that `step` belongs to; `step` itself if it belongs to none.
+std::size_t search::begin_of_interrupt(std::size_t step) const {
+  const unsigned thread = path_[step].thread;
+  for (std::size_t i = step + 1; i-- > 0;) {
+    if (path_[i].thread == thread && path_[i].pending[thread].interrupts) return i;
+  }
+  return step;
+}
+
+void search::remember(const access& step) {
+  if (step.location != access::nothing) {
+    if (step.location >= at_location_.size()) at_location_.resize(step.location + 1);
+    at_location_[step.location].push_back(depth_);
+  }
+  if (step.cpu != access::nothing) on_cpu_[step.cpu].push_back(depth_);
+}
+
+void search::join_all(unsigned thread) {
+  for (const clock_vector& other : knows_) knows_[thread].join(other);
+}
+
+void search::released(unsigned thread) {
+  const node& now = path_[depth_ - 1];
+  knows_[thread].join(now.before);
+  knows_[thread].at[now.thread] = static_cast<std::uint32_t>(depth_);
+}
+
+// What is asleep would only repeat what an explored sibling of the step before has shown.
+void search::begin_reduced(node& fresh, unsigned preferred) const {
+  if (!path_.empty()) {
+    const node& parent = path_.back();
+    const access& step = parent.pending[parent.thread];
+    for (unsigned q = 0; q < most_threads; ++q) {
+      const bool sleeps = (parent.asleep & only(q)) != 0 && q != parent.thread;
+      if (sleeps && !step.depends_on(parent.pending[q])) fresh.asleep |= only(q);
+    }
+  }
+  const thread_set awake = fresh.enabled & ~fresh.asleep;
+  fresh.thread = awake == 0                        ? most_threads
+                 : (awake & only(preferred)) != 0 ? preferred
+                                                  : static_cast<unsigned>(std::countr_zero(awake));
+  if (fresh.thread != most_threads) fresh.backtrack = only(fresh.thread);
+}
+
+// Begins and ends of threads are no steps of the program.
+void search::begin_every(node& fresh) const {
+  fresh.backtrack = fresh.enabled;
+  for (unsigned q = 0; q < most_threads; ++q) {
+    const bool silent = fresh.pending[q].location == access::nothing;
+    if ((fresh.enabled & only(q)) != 0 && silent) fresh.backtrack = only(q);
+  }
+  fresh.thread = static_cast<unsigned>(std::countr_zero(fresh.backtrack));
 }
 
 unsigned search::choose(thread_set enabled, const std::vector<access>& pending,
@@ -76,19 +151,13 @@ unsigned search::choose(thread_set enabled, const std::vector<access>& pending,
     node fresh;
     fresh.enabled = enabled;
     fresh.pending = pending;
-    if (depth_ != 0) {
-      const node& parent = path_.back();
-      const access& step = parent.pending[parent.thread];
-      for (unsigned q = 0; q < most_threads; ++q) {
-        const bool sleeps = (parent.asleep & only(q)) != 0 && q != parent.thread;
-        if (sleeps && !step.depends_on(parent.pending[q])) fresh.asleep |= only(q);
-      }
+    if (how_ == thoroughness::every) {
+      begin_every(fresh);
+    } else {
+      begin_reduced(fresh, preferred);
     }
-    const thread_set awake = enabled & ~fresh.asleep;
-    if (awake == 0) return most_threads;
-    fresh.thread =
-        (awake & only(preferred)) != 0 ? preferred : static_cast<unsigned>(std::countr_zero(awake));
-    fresh.backtrack = fresh.done = only(fresh.thread);
+    if (fresh.thread == most_threads) return most_threads;
+    fresh.done = only(fresh.thread);
     path_.push_back(std::move(fresh));
   } else {
     // The same program, the same choices: the same state.
@@ -96,7 +165,10 @@ unsigned search::choose(thread_set enabled, const std::vector<access>& pending,
     path_[depth_].pending = pending;
   }
   node& here = path_[depth_];
-  find_races(here.thread, here.pending[here.thread]);
+  if (how_ == thoroughness::reduced) {
+    find_races(here.thread, here.pending[here.thread]);
+    remember(here.pending[here.thread]);
+  }
   ++depth_;
   clock_vector& mine = knows_[here.thread];
   here.before = mine;
@@ -105,7 +177,7 @@ unsigned search::choose(thread_set enabled, const std::vector<access>& pending,
 }
 
 unsigned search::choose_value(unsigned count) {
-  if (count < 2) return 0;
+  if (count < 2 || how_ == thoroughness::every) return 0;
   node& here = path_[depth_ - 1];
   if (value_ == here.values.size()) here.values.push_back({0, count});
   return here.values[value_++].chosen;

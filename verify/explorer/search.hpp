@@ -28,17 +28,28 @@ struct access {
 
   std::size_t location = nothing;
   bool writes = false;
-  std::size_t also = nothing;  ///< a second location, written: the CPU that an interrupt shares
+  std::size_t cpu = nothing;  ///< of threads whose CPU takes interrupts, and of these
+  bool interrupts = false;    ///< an interrupt's first step: the one that could come at other times
 
+  [[nodiscard]] bool shares_cpu(const access& other) const noexcept {
+    return cpu != nothing && cpu == other.cpu;
+  }
   [[nodiscard]] bool depends_on(const access& other) const noexcept {
     const bool same = location != nothing && location == other.location;
-    if (same && (writes || other.writes)) return true;
-    return also != nothing && also == other.also;
+    return (same && (writes || other.writes)) || shares_cpu(other);
   }
+};
+
+/// How much is tried.
+enum class thoroughness : std::uint8_t {
+  reduced,  ///< one of all executions that cannot be told apart
+  every,    ///< each order of steps, sequentially consistent: to count them, in very small programs
 };
 
 class search {
  public:
+  explicit search(thoroughness how = thoroughness::reduced) : how_(how) {}
+
   /// The next execution begins. False: all have been seen.
   [[nodiscard]] bool next_execution();
   /// Follows these choices and then the first that comes; there is one execution.
@@ -50,6 +61,10 @@ class search {
                                 unsigned preferred);
   /// One of `count` values for the step under way.
   [[nodiscard]] unsigned choose_value(unsigned count);
+  /// By the step under way `thread` can go on: it was made, or woken.
+  void released(unsigned thread);
+  /// `thread` can go on since all others have ended.
+  void join_all(unsigned thread);
 
   /// The choices so far, to follow them again.
   [[nodiscard]] std::string seed() const;
@@ -71,7 +86,15 @@ class search {
   };
 
   void find_races(unsigned thread, const access& step);
+  void compare(unsigned thread, const access& step, std::size_t earlier);
+  void try_before(unsigned thread, std::size_t earlier);
+  [[nodiscard]] std::size_t begin_of_interrupt(std::size_t step) const;
+  void remember(const access& step);
 
+  void begin_reduced(node& fresh, unsigned preferred) const;
+  void begin_every(node& fresh) const;
+
+  thoroughness how_;
   std::vector<node> path_;
   std::size_t depth_ = 0;  // steps of the present execution
   std::size_t value_ = 0;  // value choices within the present step
@@ -80,6 +103,10 @@ class search {
 
   // Of the present execution: which steps each thread's next step comes after, by thread.
   std::vector<clock_vector> knows_ = std::vector<clock_vector>(most_threads);
+  // Its steps by location and by CPU.
+  std::vector<std::vector<std::size_t>> at_location_;
+  std::vector<std::vector<std::size_t>> on_cpu_ =
+      std::vector<std::vector<std::size_t>>(most_threads);
 };
 
 }  // namespace trefoil::explorer
