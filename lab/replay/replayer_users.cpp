@@ -7,7 +7,6 @@
 
 namespace trefoil::lab {
 
-using machine::holder;
 using machine::user_ref;
 
 // Any user's reference, to share from; empty: there is no user.

@@ -29,7 +29,7 @@ std::vector<std::unique_ptr<std::byte[]>>& idle_stacks() {
 
 }  // namespace
 
-enum class doing : std::uint8_t { steps, sleeps, spins, joins, ended };
+enum class doing : std::uint8_t { steps, sleeps, spins, joins, idles, ended };
 
 struct execution::thread {
   std::function<void()> body;
@@ -38,7 +38,9 @@ struct execution::thread {
   unsigned interrupted_by = nobody;  // the interrupt that runs on its CPU now
   bool started = false;
   doing state = doing::steps;
-  access next;  // what it is about to do
+  bool read_stale = false;      // in its last load
+  std::size_t stores_then = 0;  // of all threads, at its last load
+  access next;                  // what it is about to do
   knowledge known;
   std::uint32_t step = 0;
   const location* waits_on = nullptr;
@@ -150,7 +152,11 @@ ending execution::run(std::function<void()> main) {
   spawn(std::move(main));
   std::vector<access> pending(most_threads);
   while (!over_) {
-    const thread_set able = enabled();
+    thread_set able = enabled();
+    if (able == 0) {
+      let_idlers_go();
+      able = enabled();
+    }
     if (able == 0) {
       for (unsigned i = 0; i < threads_.size(); ++i) {
         const thread& t = *threads_[i];
@@ -244,10 +250,13 @@ std::uint32_t execution::oldest_readable(const location& at, std::memory_order o
 
 // Of `count` stores, newest first.
 unsigned execution::choose_store(location& at, unsigned count) {
+  threads_[running_]->stores_then = stores_;
+  threads_[running_]->read_stale = false;
   std::uint8_t& stale = at.stale_reads[running_];
   if (stale == most_stale_reads) return 0;
   const unsigned chosen = search_.choose_value(count);
   if (chosen != 0) ++stale;
+  threads_[running_]->read_stale = chosen != 0;
   return chosen;
 }
 
@@ -257,6 +266,7 @@ void execution::add_store(location& at, location::store&& made, std::memory_orde
   if (releases(order)) made.handed_on.join(threads_[running_]->known);
   if (order == std::memory_order_seq_cst) at.oldest_seq_cst = number;
   at.stores.push_back(std::move(made));
+  ++stores_;
   for (unsigned i = 0; i < threads_.size(); ++i) {
     if (threads_[i]->state != doing::spins) continue;
     threads_[i]->state = doing::steps;
@@ -265,6 +275,7 @@ void execution::add_store(location& at, location::store&& made, std::memory_orde
 }
 
 std::uint64_t execution::load(location& at, std::memory_order order) {
+  if (looking_back_) return at.stores.back().value;
   step({at.number, false}, "load", at.address);
   tick();
   touch(at.address);
@@ -335,6 +346,7 @@ bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uin
 }
 
 void execution::read(plain_data& data, const void* address) {
+  if (looking_back_) return;
   const std::uint32_t now = tick();
   touch(address);
   const thread& self = *threads_[running_];
@@ -390,7 +402,9 @@ void execution::wake(location& word, bool all) {
 }
 
 void execution::relax() {
-  threads_[running_]->state = doing::spins;
+  // After a stale read, or if somebody has stored since, there is something new to see.
+  thread& self = *threads_[running_];
+  if (!self.read_stale && self.stores_then == stores_) self.state = doing::spins;
   step({}, "relax", nullptr);
 }
 
@@ -416,11 +430,30 @@ void execution::let_joiners_go() {
   }
 }
 
-void* execution::allocate(std::size_t bytes, std::size_t align) {
+void execution::until_idle() {
+  threads_[running_]->state = doing::idles;
+  step({}, "all others are idle", nullptr);
+}
+
+void execution::let_idlers_go() {
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    if (threads_[i]->state != doing::idles) continue;
+    threads_[i]->state = doing::steps;
+    search_.join_all(i);
+  }
+}
+
+void* execution::allocate(std::size_t bytes, std::size_t align, bool lasting) {
   void* const memory = std::aligned_alloc(align, (bytes + align - 1) / align * align);
   if (memory == nullptr) std::abort();
-  blocks_.push_back({static_cast<std::byte*>(memory), bytes, false, {}});
+  blocks_.push_back({static_cast<std::byte*>(memory), bytes, lasting, false, {}});
   return memory;
+}
+
+std::size_t execution::bytes_in_use() const noexcept {
+  std::size_t sum = 0;
+  for (const block& b : blocks_) sum += b.released || b.lasting ? 0 : b.bytes;
+  return sum;
 }
 
 void execution::release(void* address) {

@@ -90,6 +90,8 @@ class execution {
   [[nodiscard]] unsigned cpu() const noexcept;
   /// Waits until all threads that are no daemons have ended, and sees what they left.
   void join_all();
+  /// Waits until no other thread has anything to do: daemons sleep, the others have ended or wait.
+  void until_idle();
 
   // ---- called by atomics, cells and the platform -------------------------------------------------
 
@@ -109,21 +111,26 @@ class execution {
   /// A turn of a spinning wait: nothing to do until somebody stores.
   void relax();
 
-  void* allocate(std::size_t bytes, std::size_t align);
+  /// `lasting`: a pool's, that nobody need give back.
+  void* allocate(std::size_t bytes, std::size_t align, bool lasting);
   /// From here on whoever touches it is wrong, and so is who did without this thread knowing.
   void release(void* block);
 
   // ---- what is left to read ----------------------------------------------------------------------
 
+  [[nodiscard]] std::size_t bytes_in_use() const noexcept;
   [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
   void keep_trace() noexcept { tracing_ = true; }
+  /// All is over: from here on atomics and cells may be read, as they are, by whoever looks.
+  void look_back() noexcept { looking_back_ = true; }
 
  private:
   struct thread;
   struct block {
     std::byte* begin;
     std::size_t bytes;
+    bool lasting;
     bool released = false;
     clock_vector last_access;  // of each thread
   };
@@ -131,6 +138,7 @@ class execution {
   void step(const access& about, const char* name, const void* address);
   void leave();
   void let_joiners_go();
+  void let_idlers_go();
   void enter_thread(unsigned which);
   thread_set enabled();
   void touch(const void* address);
@@ -151,7 +159,9 @@ class execution {
   void* scheduler_ = nullptr;  // where a thread returns to
   bool tracing_ = false;
   bool over_ = false;
+  bool looking_back_ = false;
   std::size_t steps_ = 0;
+  std::size_t stores_ = 0;
   std::string violation_;
   std::vector<std::string> trace_;
 

@@ -246,8 +246,6 @@ program interrupt_between_steps() {
   return p;
 }
 
-}  // namespace
-
 std::vector<program> litmus_programs() {
   return {
       message_passing("litmus: message passing, relaxed", relaxed, relaxed, true),
@@ -277,5 +275,9 @@ std::vector<program> litmus_programs() {
       interrupt_between_steps(),
   };
 }
+
+const registered litmus(&litmus_programs);
+
+}  // namespace
 
 }  // namespace trefoil::explorer

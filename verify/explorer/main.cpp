@@ -32,8 +32,7 @@ bool as_expected(const program& p, const outcome& o) {
 }
 
 int run(const arguments& given) {
-  std::vector<program> programs = litmus_programs();
-  for (program& p : core_programs()) programs.push_back(std::move(p));
+  const std::vector<program> programs = all_programs();
   json out;
   out["programs"] = json::array();
   bool good = true;

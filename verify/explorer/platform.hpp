@@ -146,7 +146,7 @@ struct platform {
   }
 
   static void* allocate(std::size_t bytes, std::size_t align) noexcept {
-    return execution::current()->allocate(bytes, align);
+    return execution::current()->allocate(bytes, align, /*lasting=*/true);
   }
   static void deallocate(void* p, std::size_t, std::size_t) noexcept {
     execution::current()->release(p);
@@ -173,8 +173,7 @@ struct watched_storage {
   template <class P, std::size_t Size, std::size_t Align, class Blocks = raw_blocks<P>>
   struct source {
     [[nodiscard]] static void* allocate(context::level) noexcept {
-      void* const memory = P::allocate(Size, Align);
-      return Blocks::carve(memory);
+      return Blocks::carve(execution::current()->allocate(Size, Align, /*lasting=*/false));
     }
     static void release(void* block, context::level) noexcept { P::deallocate(block, Size, Align); }
     static std::size_t trim() noexcept { return 0; }

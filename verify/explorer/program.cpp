@@ -16,11 +16,27 @@ ending run_once(const program& p, search& choices, bool traced, std::string& wha
   trace = one.trace();
   if (e == ending::violated) what = one.violation();
   if (e != ending::complete) return e;
+  one.look_back();
   what = p.at_end ? p.at_end() : std::string();
   return what.empty() ? ending::complete : ending::violated;
 }
 
+std::vector<std::vector<program> (*)()>& makers() {
+  static std::vector<std::vector<program> (*)()> all;
+  return all;
+}
+
 }  // namespace
+
+registered::registered(std::vector<program> (*make)()) { makers().push_back(make); }
+
+std::vector<program> all_programs() {
+  std::vector<program> all;
+  for (const auto& make : makers()) {
+    for (program& p : make()) all.push_back(std::move(p));
+  }
+  return all;
+}
 
 outcome replay(const program& p, const std::string& seed) {
   outcome result;

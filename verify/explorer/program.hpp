@@ -38,7 +38,11 @@ struct outcome {
 /// The one execution that a seed tells, with a trace.
 [[nodiscard]] outcome replay(const program& p, const std::string& seed);
 
-std::vector<program> litmus_programs();
-std::vector<program> core_programs();
+/// Programs are known by being linked: a file that has some says `const registered name(make);`.
+class registered {
+ public:
+  explicit registered(std::vector<program> (*make)());
+};
+[[nodiscard]] std::vector<program> all_programs();
 
 }  // namespace trefoil::explorer

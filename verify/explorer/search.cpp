@@ -128,7 +128,7 @@ void search::begin_reduced(node& fresh, unsigned preferred) const {
     }
   }
   const thread_set awake = fresh.enabled & ~fresh.asleep;
-  fresh.thread = awake == 0                        ? most_threads
+  fresh.thread = awake == 0                       ? most_threads
                  : (awake & only(preferred)) != 0 ? preferred
                                                   : static_cast<unsigned>(std::countr_zero(awake));
   if (fresh.thread != most_threads) fresh.backtrack = only(fresh.thread);
