@@ -4,6 +4,7 @@
 /// to the end of all references that it has.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -29,7 +30,9 @@ struct operation {
   std::string name;
   std::size_t tier = no_reference;  ///< of the reference that it is given
   std::function<void(board<T>&, void*)> run;
-  unsigned interrupts = 0;  ///< threads more that it makes
+  bool looks_outwards = false;   ///< what it finds depends on tiers that it has no reference to
+  bool with_the_worker = false;  ///< it works with, or waits for, the reclaimer's thread
+  unsigned interrupts = 0;       ///< threads more that it makes
 
   [[nodiscard]] bool takes_reference() const noexcept { return tier < from_slot; }
 };
@@ -122,11 +125,14 @@ class operations {
   }
   template <std::size_t K, std::size_t J>
   static operation<T> promote() {
-    return from<K>("promote " + digit(K) + " to " + digit(J), [](board<T>&, held<K> r) {
-      const held<J> higher = r.template promote<tier_at<T, J>>();
-      if (higher) higher->use();
-      r->use();
-    });
+    operation<T> made =
+        from<K>("promote " + digit(K) + " to " + digit(J), [](board<T>&, held<K> r) {
+          const held<J> higher = r.template promote<tier_at<T, J>>();
+          if (higher) higher->use();
+          r->use();
+        });
+    made.looks_outwards = true;
+    return made;
   }
   /// An interrupt drops one reference while its CPU copies and drops another.
   template <std::size_t K>
@@ -161,27 +167,36 @@ class operations {
 
   template <std::size_t K>
   static operation<T> deferred_drop() {
-    return from<K>("deferred drop " + digit(K), [](board<T>&, held<K> r) {
+    operation<T> made = from<K>("deferred drop " + digit(K), [](board<T>&, held<K> r) {
       const scope inside(any);
       r->use();
       r.drop();
     });
+    made.with_the_worker = true;
+    return made;
   }
   static operation<T> flush() {
-    return {"flush", operation<T>::no_reference,
-            [](board<T>&, void*) { static_cast<void>(worker::flush()); }};
+    operation<T> made{"flush", operation<T>::no_reference,
+                      [](board<T>&, void*) { static_cast<void>(worker::flush()); }};
+    made.with_the_worker = true;
+    return made;
   }
   static operation<T> help() {
-    return {"help", operation<T>::no_reference,
-            [](board<T>&, void*) { static_cast<void>(worker::help()); }};
+    operation<T> made{"help", operation<T>::no_reference,
+                      [](board<T>&, void*) { static_cast<void>(worker::help()); }};
+    made.with_the_worker = true;
+    return made;
   }
 
   template <std::size_t K>
   static operation<T> try_acquire() {
-    return {"try_acquire " + digit(K), operation<T>::no_reference, [](board<T>& b, void*) {
-              const held<K> found = trefoil::try_acquire<tier_at<T, K>>(b.address, some_key);
-              if (found) found->use();
-            }};
+    operation<T> made{
+        "try_acquire " + digit(K), operation<T>::no_reference, [](board<T>& b, void*) {
+          const held<K> found = trefoil::try_acquire<tier_at<T, K>>(b.address, some_key);
+          if (found) found->use();
+        }};
+    made.looks_outwards = true;
+    return made;
   }
 
  private:
@@ -215,38 +230,59 @@ void* share_detached(const ref_to<T, 0>& outer, std::size_t tier) {
 }
 
 /// A program of one thread for each operation, on one object. The first thread has made it; its own
-/// reference is the one that an operation on the outermost tier or the slot gets, else it goes just
-/// before its operation. So that the order of the operations is all that matters, a worker sleeps
-/// when they begin.
+/// reference goes to the slot, or to the first operation on the outermost tier. If there is neither,
+/// it is dropped beside the operations if one of them looks for it, else before them. Only the order
+/// of the operations is to matter: a worker sleeps when they begin.
 template <class T>
-program threads_that(std::string name, std::vector<operation<T>> each) {
-  program p;
-  p.name = std::move(name);
-  constexpr bool has_worker = std::is_same_v<typename T::traits::reclaimer, worker>;
-  p.threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
-  for (const operation<T>& o : each) p.threads += o.interrupts;
-  p.main = [each = std::move(each)] {
+class threads_that {
+  using op = operation<T>;
+  static constexpr bool has_worker = std::is_same_v<typename T::traits::reclaimer, worker>;
+
+ public:
+  static program make(std::string name, std::vector<op> each) {
+    program p;
+    p.name = std::move(name);
+    p.threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
+    for (const op& o : each) p.threads += o.interrupts;
+    p.main = [each = std::move(each)] { run(each); };
+    p.at_end = [] { return journal::now().verdict(); };
+    return p;
+  }
+
+ private:
+  static bool any_of(const std::vector<op>& each, bool (*what)(const op&)) {
+    return std::any_of(each.begin(), each.end(), what);
+  }
+
+  static void run(const std::vector<op>& each) {
+    execution& now = *execution::current();
     board<T> b;
     ref_to<T, 0> outer = make_one<T>();
     b.address = outer.address();
     std::vector<void*> given(each.size());
-    bool in_slot = false;
+    const op* heir = nullptr;
     for (std::size_t i = 0; i < each.size(); ++i) {
-      if (each[i].takes_reference()) given[i] = share_detached<T>(outer, each[i].tier);
-      in_slot = in_slot || each[i].tier == operation<T>::from_slot;
+      if (heir == nullptr && each[i].tier == 0) {
+        heir = &each[i];
+      } else if (each[i].takes_reference()) {
+        given[i] = share_detached<T>(outer, each[i].tier);
+      }
     }
-    if (in_slot) b.place.store(std::move(outer));
-    if constexpr (has_worker) execution::current()->until_idle();
+    if (any_of(each, [](const op& o) { return o.tier == op::from_slot; })) {
+      b.place.store(heir == nullptr ? std::move(outer) : outer);
+    }
+    if (heir != nullptr)
+      given[static_cast<std::size_t>(heir - each.data())] = std::move(outer).detach();
+    if (!any_of(each, [](const op& o) { return o.looks_outwards; })) outer.drop();
+    if constexpr (has_worker) now.until_idle();
     for (std::size_t i = 1; i < each.size(); ++i) {
-      execution::current()->spawn([&b, &one = each[i], from = given[i]] { one.run(b, from); });
+      now.spawn([&b, &one = each[i], from = given[i]] { one.run(b, from); });
     }
     outer.drop();
     each[0].run(b, given[0]);
-    execution::current()->join_all();
+    now.join_all();
     if constexpr (!has_worker) static_cast<void>(polled::poll());  // what was dropped in a signal
-  };
-  p.at_end = [] { return journal::now().verdict(); };
-  return p;
-}
+  }
+};
 
 }  // namespace trefoil::explorer

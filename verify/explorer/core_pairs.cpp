@@ -6,11 +6,21 @@ namespace trefoil::explorer {
 
 namespace {
 
+// Hundreds of thousands of executions.
+template <class T>
+bool is_large(const operation<T>& a, const operation<T>& b) {
+  if (b.name == "flush" && a.name != "flush") return is_large(b, a);
+  if (a.name == "flush") return b.with_the_worker || b.looks_outwards || b.interrupts != 0;
+  return T::tier_count > 2 && a.with_the_worker && b.interrupts != 0;
+}
+
 template <class T>
 program pair(const char* kind, const operation<T>& a, const operation<T>& b) {
-  return threads_that<T>(std::to_string(T::tier_count) + (T::tier_count == 1 ? " tier" : " tiers") +
-                             kind + ": " + a.name + " | " + b.name,
-                         {a, b});
+  const std::string tiers = T::tier_count == 1 ? " tier" : " tiers";
+  program made = threads_that<T>::make(
+      std::to_string(T::tier_count) + tiers + kind + ": " + a.name + " | " + b.name, {a, b});
+  made.large = is_large(a, b);
+  return made;
 }
 
 template <class T>

@@ -38,9 +38,10 @@ struct execution::thread {
   unsigned interrupted_by = nobody;  // the interrupt that runs on its CPU now
   bool started = false;
   doing state = doing::steps;
-  bool read_stale = false;      // in its last load
-  std::size_t stores_then = 0;  // of all threads, at its last load
-  access next;                  // what it is about to do
+  // Of the turn of a spinning wait that is under way, if it is one:
+  bool read_stale = false;
+  std::size_t stores_before = 0;  // of all threads
+  access next;                    // what it is about to do
   knowledge known;
   std::uint32_t step = 0;
   const location* waits_on = nullptr;
@@ -227,7 +228,7 @@ location& execution::make_location(const void* address, std::uint64_t value) {
   auto made = std::make_unique<location>();
   made->number = locations_.size();
   made->address = address;
-  made->stores.push_back({value, {}});
+  made->stores.push_back({.value = value, .handed_on = {}});
   locations_.push_back(std::move(made));
   return *locations_.back();
 }
@@ -248,16 +249,28 @@ std::uint32_t execution::oldest_readable(const location& at, std::memory_order o
   return order == std::memory_order_seq_cst ? std::max(known, at.oldest_seq_cst) : known;
 }
 
-// Of `count` stores, newest first.
-unsigned execution::choose_store(location& at, unsigned count) {
-  threads_[running_]->stores_then = stores_;
-  threads_[running_]->read_stale = false;
+// The store that the step under way reads. To read behind one that could as well have come after this
+// step is left out: that is another order of steps, and has its own execution.
+// `not_if_stale`: what a compare-exchange expects; it fails only for other values.
+std::uint32_t execution::choose_store(location& at, std::uint32_t oldest,
+                                      std::optional<std::uint64_t> not_if_stale) {
+  const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   std::uint8_t& stale = at.stale_reads[running_];
-  if (stale == most_stale_reads) return 0;
+  if (stale == most_stale_reads) return newest;
+  std::array<std::uint32_t, 32> readable{newest};
+  unsigned count = 1;
+  for (std::uint32_t i = newest; i-- > oldest && count < readable.size();) {
+    const location::store& next = at.stores[i + 1];
+    if (at.stores[i].value == not_if_stale || !search_.came_before(next.thread, next.step))
+      continue;
+    readable[count++] = i;
+  }
   const unsigned chosen = search_.choose_value(count);
-  if (chosen != 0) ++stale;
-  threads_[running_]->read_stale = chosen != 0;
-  return chosen;
+  if (chosen != 0) {
+    ++stale;
+    threads_[running_]->read_stale = true;
+  }
+  return readable[chosen];
 }
 
 void execution::add_store(location& at, location::store&& made, std::memory_order order) {
@@ -265,6 +278,8 @@ void execution::add_store(location& at, location::store&& made, std::memory_orde
   threads_[running_]->known.stores.raise(at.number, number);
   if (releases(order)) made.handed_on.join(threads_[running_]->known);
   if (order == std::memory_order_seq_cst) at.oldest_seq_cst = number;
+  made.thread = running_;
+  made.step = search_.step();
   at.stores.push_back(std::move(made));
   ++stores_;
   for (unsigned i = 0; i < threads_.size(); ++i) {
@@ -282,7 +297,7 @@ std::uint64_t execution::load(location& at, std::memory_order order) {
   thread& self = *threads_[running_];
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   const std::uint32_t oldest = oldest_readable(at, order);
-  const std::uint32_t chosen = newest - choose_store(at, newest - oldest + 1);
+  const std::uint32_t chosen = choose_store(at, oldest, std::nullopt);
   self.known.stores.raise(at.number, chosen);
   if (acquires(order)) self.known.join(at.stores[chosen].handed_on);
   if (order == std::memory_order_seq_cst) at.oldest_seq_cst = chosen;
@@ -297,7 +312,7 @@ void execution::store(location& at, std::uint64_t value, std::memory_order order
   tick();
   touch(at.address);
   if (tracing_) note("  := " + std::to_string(value));
-  add_store(at, {value, {}}, order);
+  add_store(at, {.value = value, .handed_on = {}}, order);
 }
 
 std::uint64_t execution::exchange(location& at,
@@ -309,7 +324,7 @@ std::uint64_t execution::exchange(location& at,
   const location::store& newest = at.stores.back();
   const std::uint64_t old = newest.value;
   if (acquires(order)) threads_[running_]->known.join(newest.handed_on);
-  location::store made{next(old), newest.handed_on};
+  location::store made{.value = next(old), .handed_on = newest.handed_on};
   if (tracing_) note("  " + std::to_string(old) + " -> " + std::to_string(made.value));
   add_store(at, std::move(made), order);
   return old;
@@ -323,13 +338,7 @@ bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uin
   thread& self = *threads_[running_];
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   const std::uint32_t oldest = oldest_readable(at, failure);
-  // It may read a store that is not the newest only if it fails for it.
-  std::array<std::uint32_t, 64> readable{};
-  unsigned count = 0;
-  for (std::uint32_t i = newest + 1; i-- > oldest && count < readable.size();) {
-    if (i == newest || at.stores[i].value != expected) readable[count++] = i;
-  }
-  const std::uint32_t chosen = readable[choose_store(at, count)];
+  const std::uint32_t chosen = choose_store(at, oldest, expected);
   const std::uint64_t old = at.stores[chosen].value;
   if (chosen != newest || old != expected) {
     self.known.stores.raise(at.number, chosen);
@@ -341,7 +350,7 @@ bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uin
   }
   if (acquires(success)) self.known.join(at.stores[newest].handed_on);
   if (tracing_) note("  " + std::to_string(old) + " -> " + std::to_string(desired));
-  add_store(at, {desired, at.stores[newest].handed_on}, success);
+  add_store(at, {.value = desired, .handed_on = at.stores[newest].handed_on}, success);
   return true;
 }
 
@@ -402,10 +411,13 @@ void execution::wake(location& word, bool all) {
 }
 
 void execution::relax() {
-  // After a stale read, or if somebody has stored since, there is something new to see.
+  // The turn saw the newest of everything, and nobody has stored since it began: the next one would
+  // be the same.
   thread& self = *threads_[running_];
-  if (!self.read_stale && self.stores_then == stores_) self.state = doing::spins;
+  if (!self.read_stale && self.stores_before == stores_) self.state = doing::spins;
   step({}, "relax", nullptr);
+  self.read_stale = false;
+  self.stores_before = stores_;
 }
 
 void execution::join_all() {

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ struct location {
   struct store {
     std::uint64_t value = 0;
     knowledge handed_on;
+    unsigned thread = 0;   // whose step,
+    std::size_t step = 0;  // and which of the execution, it was
   };
   std::size_t number = 0;
   const void* address = nullptr;
@@ -143,7 +146,8 @@ class execution {
   thread_set enabled();
   void touch(const void* address);
   std::uint32_t oldest_readable(const location& at, std::memory_order order) const;
-  unsigned choose_store(location& at, unsigned count);
+  std::uint32_t choose_store(location& at, std::uint32_t oldest,
+                             std::optional<std::uint64_t> not_if_stale);
   void add_store(location& at, location::store&& made, std::memory_order order);
   void note(const std::string& text);
   std::uint32_t tick();

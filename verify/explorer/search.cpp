@@ -165,6 +165,7 @@ unsigned search::choose(thread_set enabled, const std::vector<access>& pending,
     path_[depth_].pending = pending;
   }
   node& here = path_[depth_];
+  past_ = knows_[here.thread];
   if (how_ == thoroughness::reduced) {
     find_races(here.thread, here.pending[here.thread]);
     remember(here.pending[here.thread]);

@@ -66,6 +66,14 @@ class search {
   /// `thread` can go on since all others have ended.
   void join_all(unsigned thread);
 
+  /// The step under way, for came_before().
+  [[nodiscard]] std::size_t step() const noexcept { return depth_; }
+  /// Whether that step of that thread comes before the one under way in every execution that cannot
+  /// be told apart from this one, but for what the one under way itself touches.
+  [[nodiscard]] bool came_before(unsigned thread, std::size_t step) const noexcept {
+    return past_.covers(thread, static_cast<std::uint32_t>(step));
+  }
+
   /// The choices so far, to follow them again.
   [[nodiscard]] std::string seed() const;
 
@@ -103,6 +111,7 @@ class search {
 
   // Of the present execution: which steps each thread's next step comes after, by thread.
   std::vector<clock_vector> knows_ = std::vector<clock_vector>(most_threads);
+  clock_vector past_;  // of the step under way, as knows_, before it was compared to others
   // Its steps by location and by CPU.
   std::vector<std::vector<std::size_t>> at_location_;
   std::vector<std::vector<std::size_t>> on_cpu_ =
