@@ -137,12 +137,14 @@ struct platform {
   /// One for each CPU: an interrupt has that of the thread it interrupts.
   static context::state<platform>& state() noexcept;
 
-  /// A program that is expected to be told says so first.
-  static inline bool misuse_expected = false;
+  /// A misuse ends the execution as a violation, unless the program says that it expects some.
+  static void expect_misuse() noexcept { reports() = {execution::current()->number(), 0}; }
+  static unsigned misuses() noexcept { return reports().count; }
   static void report(misuse kind, const void*) noexcept {
-    if (!misuse_expected) {
+    if (reports().expected_in != execution::current()->number()) {
       execution::current()->fail("misuse reported: " + std::to_string(static_cast<int>(kind)));
     }
+    ++reports().count;
   }
 
   static void* allocate(std::size_t bytes, std::size_t align) noexcept {
@@ -165,6 +167,16 @@ struct platform {
   static bool start_thread(void (*run)()) noexcept {
     execution::current()->spawn(run, /*daemon=*/true);
     return true;
+  }
+
+ private:
+  struct reported {
+    std::uint64_t expected_in = 0;  // the execution
+    unsigned count = 0;
+  };
+  static reported& reports() noexcept {
+    static reported of_this_execution;
+    return of_this_execution;
   }
 };
 
