@@ -230,6 +230,7 @@ proctype worker() {
   bool awaited;
 
 again:
+  STEP;
 #ifdef BUG_MARKS_WITHOUT_THE_RIGHT_TO_RUN
   // Between the end of this run and the mark a helper may take a whole batch and leave the rest of
   // it: incoming is empty then, the batch is not.
