@@ -350,12 +350,16 @@ class packed_counts<Widths...>::type {
   /// may be in use by those to whom a constructor gave a minted reference.
   template <std::size_t... K>
   void finish_shared(std::index_sequence<K...>) noexcept {
-    const word w = word_.load(std::memory_order_relaxed);
-    const word opened =
-        (word{0} + ... +
-         (value<K>(w) == field<K>::owned ? (field<K>::dead + 1 - field<K>::owned) * unit<K>
-                                         : word{0}));
-    word_.fetch_add(opened, std::memory_order_release);
+    word w = word_.load(std::memory_order_relaxed);
+    word opened = 0;
+    do {
+      // anew each time: a minted reference turns owned fields into counted ones
+      opened =
+          w + (word{0} + ... +
+               (value<K>(w) == field<K>::owned ? (field<K>::dead + 1 - field<K>::owned) * unit<K>
+                                               : word{0}));
+    } while (!word_.compare_exchange_weak(w, opened, std::memory_order_release,
+                                          std::memory_order_relaxed));
   }
 
   typename P::template atomic<word> word_{exclusive(N)};

@@ -46,6 +46,20 @@ concept reclaimer = !R::defers || requires(deferred<P>& node) {
   { R::counters() } noexcept -> std::same_as<reclaimer_counters>;
 };
 
+namespace detail {
+
+template <class P, class T>
+struct statistic_on {
+  using type = typename P::template atomic<T>;
+};
+template <class P, class T>
+  requires requires { typename P::template statistic<T>; }
+struct statistic_on<P, T> {
+  using type = typename P::template statistic<T>;
+};
+
+}  // namespace detail
+
 /// The numbers behind reclaimer_counters. Every operation: context any, lock-free, relaxed: they
 /// order nothing.
 template <class P>
@@ -83,7 +97,7 @@ class reclaimer_tally {
   }
 
  private:
-  using count = typename P::template atomic<std::uint64_t>;
+  using count = typename detail::statistic_on<P, std::uint64_t>::type;
   count deferred_{0};
   count run_{0};
   count peak_{0};

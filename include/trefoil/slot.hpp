@@ -52,6 +52,8 @@ class slot<ref<T, Tier>> {
 
   /// A reference to what the slot holds now, empty if nothing. `load<Lower>()`: one to a tier inside,
   /// with a single count operation. Order: acquire; what happened before the store is visible.
+  /// Of findable objects it may take and give back a reference that turns out stale; as any drop,
+  /// that may be a last one: under a lock that the teardown takes, open a scope.
   template <class Kept = Tier>
     requires kept_alive_by<Kept, T, Tier>
   [[nodiscard]] ref<T, Kept> load() const noexcept {

@@ -35,8 +35,8 @@ enum class at_limit : std::uint8_t {
 /// somebody calls flush(). A process that wants nothing torn down behind its back at exit calls
 /// shutdown() at the end of main().
 ///
-/// Sleep and wake: the worker reads `wakeups_`, marks the empty list asleep by compare-exchange,
-/// and waits on `wakeups_`. Only the push that replaces the mark adds to `wakeups_` and makes one
+/// Sleep and wake: the worker, with the right to run, finds nothing more, reads `wakeups_`, marks the
+/// empty list asleep by compare-exchange, gives the right up, and waits on `wakeups_`. Only the push that replaces the mark adds to `wakeups_` and makes one
 /// async-signal-safe call; a push between mark and wait has changed the word, and the wait returns.
 template <class P>
 class TREFOIL_ONE_PER_PROCESS basic_worker {
@@ -180,11 +180,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     worker_state_.store(&P::state(), std::memory_order_relaxed);
     life_.store(running, std::memory_order_release);
     P::wake_all(life_);
-    for (;;) {
-      run_all();
-      if (life_.load(std::memory_order_acquire) == stopping) break;
-      std::uint32_t ticket = wakeups_.load(std::memory_order_acquire);
-      if (!queue_.incoming().mark_asleep()) continue;
+    while (life_.load(std::memory_order_acquire) != stopping) {
+      std::uint32_t ticket = 0;
+      if (!run_all_and_mark_asleep(ticket)) continue;
       while (queue_.incoming().marked_asleep() &&
              life_.load(std::memory_order_acquire) != stopping) {
         P::wait(wakeups_, ticket);
@@ -204,6 +202,20 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
       done = queue_.run(at_a_time);
       queue_.end_run();
     }
+  }
+
+  /// Marks the list asleep while it has the right to run, hence knows that nothing is left: a helper
+  /// in between could take what was pushed without waking anybody, and leave some of it.
+  /// `ticket`: of wakeups_, from before the mark. False: there was more, or there is again.
+  static bool run_all_and_mark_asleep(std::uint32_t& ticket) noexcept {
+    queue_.begin_run();
+    bool asleep = false;
+    if (queue_.run(at_a_time) < at_a_time) {
+      ticket = wakeups_.load(std::memory_order_acquire);
+      asleep = queue_.incoming().mark_asleep();
+    }
+    queue_.end_run();
+    return asleep;
   }
 
   TREFOIL_COLD static bool attend() noexcept {
@@ -227,8 +239,9 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     while (queue_.tally().pending() >= limit) {
       if (at_limit_.load(std::memory_order_relaxed) == at_limit::fail) return false;
       queue_.begin_run();
-      static_cast<void>(queue_.run(1));
+      const bool found = queue_.run(1) != 0;
       queue_.end_run();
+      if (!found) P::relax();  // somebody has counted his, and has not pushed it yet
     }
     return true;
   }

@@ -106,7 +106,6 @@ program slot_used_again() {
     });
     first.drop();
     ref_to<T, 0> second = make<T>(some_key + 1);
-    if (second.address() != address) execution::current()->fail("not the same memory: no test");
     second->use();
     second.drop();
     execution::current()->join_all();
@@ -139,6 +138,15 @@ void drop_in_interrupt(void* given) {
   ref_to<deferring, 0>::adopt(given).drop();
 }
 
+/// Detached. Who starts the worker by that has done all this before the worker takes its first step.
+std::vector<void*> some_objects(unsigned count) {
+  execution::current()->set_alone(true);
+  std::vector<void*> all(count);
+  for (void*& each : all) each = make<deferring>().detach();
+  execution::current()->set_alone(false);
+  return all;
+}
+
 program pushers(unsigned count, bool asleep, bool large) {
   program p =
       program_of(std::string(asleep ? "the sleeping worker" : "the worker, as it starts,") +
@@ -156,9 +164,47 @@ program pushers(unsigned count, bool asleep, bool large) {
   return p;
 }
 
+/// A helper that takes more than it runs leaves the rest to the worker, who may be about to sleep.
+program helper_that_leaves_some(bool of_its_own) {
+  program p = program_of(
+      of_its_own ? "the worker, about to sleep, against a helper that leaves some"
+                 : "the worker, about to sleep, against a pusher that helps, and leaves some",
+      of_its_own ? 3 : 2, [of_its_own] {
+        const std::vector<void*> given = some_objects(2);
+        if (of_its_own) spawn([] { static_cast<void>(worker::help(1)); });
+        for (void* const one : given) drop_in_interrupt(one);
+        if (!of_its_own) static_cast<void>(worker::help(1));
+        execution::current()->join_all();
+      });
+  p.large = of_its_own;
+  return p;
+}
+
+struct with_statistics : platform {
+  template <class T>
+  using statistic = explorer::atomic<T>;
+};
+
+/// The numbers themselves, whose order the other programs leave out.
+program tally() {
+  return program_of("the tally: no more is pending than was deferred", 2, [] {
+    reclaimer_tally<with_statistics> counts;
+    const auto defer_and_run = [&counts] {
+      counts.deferred_one();
+      counts.begun_one();
+    };
+    spawn(defer_and_run);
+    defer_and_run();
+    execution::current()->join_all();
+    if (counts.read().pending != 0) execution::current()->fail("pending, though all has run");
+    if (counts.read().peak > 2) execution::current()->fail("more pending than there were");
+    if (counts.read().peak == 0) execution::current()->fail("none was ever pending");
+  });
+}
+
 program shut_down() {
   return program_of("shutdown against a deferral", 3, [] {
-    void* const given = make<deferring>().detach();
+    void* const given = some_objects(1).front();
     execution::current()->until_idle();
     spawn([given] { drop_in_interrupt(given); });
     worker::shutdown();
@@ -170,7 +216,7 @@ program shut_down() {
 /// A limit of one: make() runs what is pending itself, or finds that the worker has.
 program limited() {
   return program_of("make() at the limit against the worker", 2, [] {
-    void* const given = make<deferring>().detach();
+    void* const given = some_objects(1).front();
     execution::current()->until_idle();
     worker::set_limit(1);
     drop_in_interrupt(given);
@@ -182,7 +228,7 @@ program limited() {
 /// A node of flush() passes only when what was deferred before it has run.
 program flush_after_own_push() {
   return program_of("flush returns when what was deferred before has run", 2, [] {
-    void* const given = make<deferring>().detach();
+    void* const given = some_objects(1).front();
     execution::current()->until_idle();
     drop_in_interrupt(given);
     if (!worker::flush()) execution::current()->fail("flush refused");
@@ -278,6 +324,9 @@ const registered special([]() -> std::vector<program> {
       pushers(2, true, false),
       pushers(1, false, false),
       pushers(2, false, true),
+      helper_that_leaves_some(false),
+      helper_that_leaves_some(true),
+      tally(),
       shut_down(),
       limited(),
       flush_after_own_push(),

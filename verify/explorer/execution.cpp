@@ -113,6 +113,7 @@ unsigned execution::spawn(std::function<void()> body, bool daemon, unsigned inte
 }
 
 thread_set execution::enabled() {
+  if (alone_ != nobody && threads_[alone_]->state == doing::steps) return only(alone_);
   thread_set all = 0;
   for (unsigned i = 0; i < threads_.size(); ++i) {
     const thread& t = *threads_[i];
@@ -390,15 +391,17 @@ void execution::wait(location& word, std::uint64_t expected) {
   step({word.number, true}, "is woken", word.address);
 }
 
-void execution::wake(location& word, bool all) {
-  // By address alone: what it belongs to may be gone.
-  step({word.number, true}, all ? "wake_all" : "wake_one", word.address);
+void execution::wake(const void* word, bool all) {
+  const auto known = std::find_if(locations_.rbegin(), locations_.rend(),
+                                  [&](const auto& l) { return l->address == word; });
+  if (known == locations_.rend()) return;  // nobody has ever waited there
+  step({(*known)->number, true}, all ? "wake_all" : "wake_one", word);
   tick();
   std::array<unsigned, most_threads> sleepers{};
   unsigned count = 0;
   for (unsigned i = 0; i < threads_.size(); ++i) {
     thread& t = *threads_[i];
-    if (t.state == doing::sleeps && t.waits_on == &word) sleepers[count++] = i;
+    if (t.state == doing::sleeps && t.waits_on == known->get()) sleepers[count++] = i;
   }
   if (count == 0) return;
   const unsigned first = all ? 0 : search_.choose_value(count);

@@ -93,6 +93,8 @@ class execution {
   [[nodiscard]] unsigned cpu() const noexcept;
   /// Waits until all threads that are no daemons have ended, and sees what they left.
   void join_all();
+  /// From now on, or no longer: no other thread takes a step. For what goes before the program.
+  void set_alone(bool alone) noexcept { alone_ = alone ? running_ : nobody; }
   /// Waits until no other thread has anything to do: daemons sleep, the others have ended or wait.
   void until_idle();
 
@@ -110,7 +112,8 @@ class execution {
   location& make_location(const void* address, std::uint64_t value);
 
   void wait(location& word, std::uint64_t expected);
-  void wake(location& word, bool all);
+  /// By address alone: what is there may be gone.
+  void wake(const void* word, bool all);
   /// A turn of a spinning wait: nothing to do until somebody stores.
   void relax();
 
@@ -164,6 +167,7 @@ class execution {
   bool tracing_ = false;
   bool over_ = false;
   bool looking_back_ = false;
+  unsigned alone_ = nobody;
   std::size_t steps_ = 0;
   std::size_t stores_ = 0;
   std::string violation_;

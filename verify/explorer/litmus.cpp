@@ -222,7 +222,7 @@ program lost_wake_up(bool broken) {
     spawn([&w, &todo, broken] {
       todo.store(1, release);
       if (!broken) w.store(1, release);
-      execution::current()->wake(w.state(), false);
+      execution::current()->wake(&w, false);
     });
     while (todo.load(acquire) == 0) execution::current()->wait(w.state(), 0);
   };

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "trefoil/context.hpp"
 #include "trefoil/misuse.hpp"
@@ -100,6 +101,34 @@ class atomic : remembered<T> {
   mutable location* state_ = nullptr;
 };
 
+/// A number that orders nothing: in the order of steps as it comes, no step itself.
+template <class T>
+class statistic : remembered<T> {
+  using order = std::memory_order;
+
+ public:
+  constexpr statistic(T first) noexcept  // NOLINT(google-explicit-constructor): as std::atomic
+      : remembered<T>(first), value_(first) {}
+
+  T load(order) const noexcept { return now(); }
+  T fetch_add(T n, order) noexcept { return std::exchange(now(), now() + n); }
+  bool compare_exchange_weak(T& expected, T desired, order, order) noexcept {
+    if (now() == expected) {
+      now() = desired;
+      return true;
+    }
+    expected = now();
+    return false;
+  }
+
+ private:
+  T& now() const noexcept {
+    if (this->anew()) value_ = this->first_;
+    return value_;
+  }
+  mutable T value_;
+};
+
 template <class T>
 class cell : remembered<T> {
  public:
@@ -133,6 +162,8 @@ struct platform {
   using atomic = explorer::atomic<T>;
   template <class T>
   using cell = explorer::cell<T>;
+  template <class T>
+  using statistic = explorer::statistic<T>;
 
   /// One for each CPU: an interrupt has that of the thread it interrupts.
   static context::state<platform>& state() noexcept;
@@ -159,10 +190,10 @@ struct platform {
     execution::current()->wait(word.state(), expected);
   }
   static void wake_one(atomic<std::uint32_t>& word) noexcept {
-    execution::current()->wake(word.state(), false);
+    execution::current()->wake(&word, false);
   }
   static void wake_all(atomic<std::uint32_t>& word) noexcept {
-    execution::current()->wake(word.state(), true);
+    execution::current()->wake(&word, true);
   }
   static bool start_thread(void (*run)()) noexcept {
     execution::current()->spawn(run, /*daemon=*/true);
