@@ -51,7 +51,7 @@ void add_pairs(std::vector<program>& to) {
   each_with(to, ", findable", operations<found>::finding(), operations<found>::ordinary());
 }
 
-const registered pairs([] {
+const registered pairs("pairs", [] {
   std::vector<program> all;
   add_pairs<1>(all);
   add_pairs<2>(all);

@@ -311,7 +311,7 @@ program pool_from_two_sides() {
   });
 }
 
-const registered special([]() -> std::vector<program> {
+const registered special("special", []() -> std::vector<program> {
   return {
       minting_against("alone", false, false),
       minting_against("against a lower holder", true, false),

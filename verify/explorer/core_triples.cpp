@@ -112,7 +112,7 @@ void add_finding(std::vector<program>& to) {
   one({o::slot_store(), o::template slot_load<0>(), o::template try_acquire<0>()});
 }
 
-const registered triples([] {
+const registered triples("triples", [] {
   std::vector<program> all;
   add_ends<object_of<3, traits<polled>>>(all, "");
   add_ends<object_of<3, traits<polled, wide_counts>>>(all, ", wide counts");

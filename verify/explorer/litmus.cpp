@@ -276,7 +276,7 @@ std::vector<program> litmus_programs() {
   };
 }
 
-const registered litmus(&litmus_programs);
+const registered litmus("litmus", &litmus_programs);
 
 }  // namespace
 

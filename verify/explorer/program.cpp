@@ -21,19 +21,28 @@ ending run_once(const program& p, search& choices, bool traced, std::string& wha
   return what.empty() ? ending::complete : ending::violated;
 }
 
-std::vector<std::vector<program> (*)()>& makers() {
-  static std::vector<std::vector<program> (*)()> all;
+struct maker {
+  const char* kind;
+  std::vector<program> (*make)();
+};
+std::vector<maker>& makers() {
+  static std::vector<maker> all;
   return all;
 }
 
 }  // namespace
 
-registered::registered(std::vector<program> (*make)()) { makers().push_back(make); }
+registered::registered(const char* kind, std::vector<program> (*make)()) {
+  makers().push_back({kind, make});
+}
 
 std::vector<program> all_programs() {
   std::vector<program> all;
-  for (const auto& make : makers()) {
-    for (program& p : make()) all.push_back(std::move(p));
+  for (const maker& m : makers()) {
+    for (program& p : m.make()) {
+      p.kind = m.kind;
+      all.push_back(std::move(p));
+    }
   }
   return all;
 }

@@ -13,6 +13,7 @@
 namespace trefoil::explorer {
 
 struct program {
+  std::string kind;
   std::string name;
   unsigned threads = 0;        ///< daemons and interrupts included
   std::uint64_t expected = 0;  ///< violations; a reduced search stops at the first
@@ -30,6 +31,7 @@ struct outcome {
   std::uint64_t violations = 0;
   std::string what;  ///< the first violation
   std::string seed;  ///< its choices
+  double seconds = 0;
   std::vector<std::string> trace;
 };
 
@@ -38,10 +40,10 @@ struct outcome {
 /// The one execution that a seed tells, with a trace.
 [[nodiscard]] outcome replay(const program& p, const std::string& seed);
 
-/// Programs are known by being linked: a file that has some says `const registered name(make);`.
+/// Programs are known by being linked: a file that has some says `const registered name(kind, make);`.
 class registered {
  public:
-  explicit registered(std::vector<program> (*make)());
+  registered(const char* kind, std::vector<program> (*make)());
 };
 [[nodiscard]] std::vector<program> all_programs();
 
