@@ -45,9 +45,10 @@ class slot<ref<T, Tier>> {
   slot(const slot&) = delete;
   slot& operator=(const slot&) = delete;
 
-  /// Drops what it holds. As every destructor: nobody else may be using the slot.
+  /// Drops what it holds. As every destructor: nobody else may be using the slot, and whoever has
+  /// used it has synchronised with this thread since.
   ~slot() {
-    value_type last = detail::access::wrap<T, Tier>(pointer(word_.load(std::memory_order_acquire)));
+    value_type last = detail::access::wrap<T, Tier>(pointer(word_.load(std::memory_order_relaxed)));
   }
 
   /// A reference to what the slot holds now, empty if nothing. `load<Lower>()`: one to a tier inside,

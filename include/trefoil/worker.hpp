@@ -35,9 +35,11 @@ enum class at_limit : std::uint8_t {
 /// somebody calls flush(). A process that wants nothing torn down behind its back at exit calls
 /// shutdown() at the end of main().
 ///
-/// Sleep and wake: the worker, with the right to run, finds nothing more, reads `wakeups_`, marks the
-/// empty list asleep by compare-exchange, gives the right up, and waits on `wakeups_`. Only the push that replaces the mark adds to `wakeups_` and makes one
-/// async-signal-safe call; a push between mark and wait has changed the word, and the wait returns.
+/// Sleep and wake: the worker, with the right to run, finds nothing more, marks the empty list asleep
+/// by compare-exchange, gives the right up, reads `wakeups_`, and waits on it while the mark stands.
+/// Only the push that replaces the mark adds to `wakeups_` and makes one async-signal-safe call. One
+/// before the worker's look at `wakeups_` is seen by it, and with it (acquire) that the mark is gone;
+/// one after it has changed the word, and the wait returns.
 template <class P>
 class TREFOIL_ONE_PER_PROCESS basic_worker {
   using queue = reclaim_queue<P>;
@@ -169,7 +171,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   }
 
   static void wake() noexcept {
-    // release: pairs with the worker's acquire load before it marks the list asleep again.
+    // release: pairs with the worker's acquire load, after which it must see that the mark is gone
     wakeups_.fetch_add(1, std::memory_order_release);
     queue_.tally().woke_one();
     P::wake_one(wakeups_);
@@ -181,8 +183,8 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     life_.store(running, std::memory_order_release);
     P::wake_all(life_);
     while (life_.load(std::memory_order_acquire) != stopping) {
-      std::uint32_t ticket = 0;
-      if (!run_all_and_mark_asleep(ticket)) continue;
+      if (!run_all_and_mark_asleep()) continue;
+      std::uint32_t ticket = wakeups_.load(std::memory_order_acquire);
       while (queue_.incoming().marked_asleep() &&
              life_.load(std::memory_order_acquire) != stopping) {
         P::wait(wakeups_, ticket);
@@ -206,14 +208,10 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
 
   /// Marks the list asleep while it has the right to run, hence knows that nothing is left: a helper
   /// in between could take what was pushed without waking anybody, and leave some of it.
-  /// `ticket`: of wakeups_, from before the mark. False: there was more, or there is again.
-  static bool run_all_and_mark_asleep(std::uint32_t& ticket) noexcept {
+  /// False: there was more, or there is again.
+  static bool run_all_and_mark_asleep() noexcept {
     queue_.begin_run();
-    bool asleep = false;
-    if (queue_.run(at_a_time) < at_a_time) {
-      ticket = wakeups_.load(std::memory_order_acquire);
-      asleep = queue_.incoming().mark_asleep();
-    }
+    const bool asleep = queue_.run(at_a_time) < at_a_time && queue_.incoming().mark_asleep();
     queue_.end_run();
     return asleep;
   }

@@ -129,6 +129,78 @@ program found_when_young() {
   });
 }
 
+struct minting_at_birth;
+using young_one = basic_staged<findable_traits<polled>, minting_at_birth, stage<1, any>>;
+/// Its constructor takes a reference to the tier inside and gives it back.
+struct minting_at_birth {
+  static constexpr auto teardown = any;
+  explicit minting_at_birth(stage<1, any>& inner) {
+    const ref_to<young_one, 1> mine = ref_from_tier<young_one>(inner);
+    if (!mine) execution::current()->fail("a constructor cannot mint what it stands on");
+  }
+};
+
+/// By minting, the inner tier is open before the object is finished.
+program found_when_minted() {
+  return program_of("findable: found as soon as a constructor mints a lower reference", 2, [] {
+    young_one* const address = make<young_one>(some_key + 1).address();
+    spawn([address] {
+      const ref_to<young_one, 1> found = try_acquire<stage<1, any>>(address, some_key);
+      if (found) found->use();
+    });
+    const ref_to<young_one, 0> mine = make<young_one>(some_key);
+    execution::current()->join_all();
+  });
+}
+
+// ---- slots of findable objects ---------------------------------------------------------------------
+
+/// Whoever loads the first object on fresh memory sees its count word constructed.
+program first_in_slot() {
+  using T = object_of<2, findable_traits<polled>>;
+  return program_of("findable: the first on fresh memory, by a slot", 2, [] {
+    slot<ref_to<T, 0>> place;
+    spawn([&place] {
+      const ref_to<T, 0> seen = place.load();
+      if (seen) seen->look();
+    });
+    ref_to<T, 0> mine = make<T>(some_key);
+    mine->use();
+    place.store(std::move(mine));
+    execution::current()->join_all();
+  });
+}
+
+/// Three objects in turn on one piece of memory; the third is never in the slot.
+program same_memory_in_slot(bool third_stays_out) {
+  using T = object_of<1, findable_traits<polled>>;
+  return program_of(std::string("findable: the same memory again, ") +
+                        (third_stays_out ? "not in the slot" : "in the slot"),
+                    2, [third_stays_out] {
+                      slot<ref_to<T, 0>> place;
+                      std::vector<bool> was_in_slot;
+                      const auto put = [&](bool into_slot) {
+                        ref_to<T, 0> made = make<T>(some_key);
+                        made->use();
+                        was_in_slot.resize(made->object() + 1);
+                        was_in_slot[made->object()] = into_slot;
+                        if (into_slot) place.store(std::move(made));
+                        return made;
+                      };
+                      put(true);
+                      spawn([&] {
+                        const ref_to<T, 0> seen = place.load();
+                        if (!seen) return;
+                        seen->look();
+                        if (!was_in_slot[seen->object()])
+                          execution::current()->fail("loaded what was never stored");
+                      });
+                      place.clear();
+                      const ref_to<T, 0> kept = put(!third_stays_out);
+                      execution::current()->join_all();
+                    });
+}
+
 // ---- the worker ------------------------------------------------------------------------------------
 
 using deferring = object_of<1, traits<worker>>;
@@ -203,13 +275,43 @@ program tally() {
 }
 
 program shut_down() {
-  return program_of("shutdown against a deferral", 3, [] {
+  program p = program_of("shutdown against a deferral", 3, [] {
     void* const given = some_objects(1).front();
     execution::current()->until_idle();
     spawn([given] { drop_in_interrupt(given); });
     worker::shutdown();
     execution::current()->join_all();
     worker::flush();  // what came too late for the thread
+  });
+  p.large = true;
+  return p;
+}
+
+/// Nobody runs what is deferred, or a barrier, once the thread has ended: flush() must see that.
+program flush_against_shutdown() {
+  program p = program_of("flush against shutdown", 3, [] {
+    static_cast<void>(make<deferring>());
+    execution::current()->until_idle();
+    spawn([] { worker::flush(); });
+    worker::shutdown();
+    execution::current()->join_all();
+  });
+  p.large = true;
+  return p;
+}
+
+/// A limit is in force once set_limit() and a make() beside it are through.
+program limit_against_make() {
+  return program_of("set_limit against make()", 3, [] {
+    const std::vector<void*> given = some_objects(1);
+    execution::current()->until_idle();
+    spawn([] { worker::set_limit(1, at_limit::fail); });
+    static_cast<void>(make<deferring>());
+    execution::current()->join_all();
+    execution::current()->set_alone(true);  // the worker does not come to it
+    drop_in_interrupt(given.front());
+    if (try_make<deferring>()) execution::current()->fail("the limit is not kept");
+    execution::current()->set_alone(false);
   });
 }
 
@@ -320,6 +422,10 @@ const registered special("special", []() -> std::vector<program> {
       nested_ends(),
       slot_used_again(),
       found_when_young(),
+      found_when_minted(),
+      first_in_slot(),
+      same_memory_in_slot(false),
+      same_memory_in_slot(true),
       pushers(1, true, false),
       pushers(2, true, false),
       pushers(1, false, false),
@@ -328,6 +434,8 @@ const registered special("special", []() -> std::vector<program> {
       helper_that_leaves_some(true),
       tally(),
       shut_down(),
+      flush_against_shutdown(),
+      limit_against_make(),
       limited(),
       flush_after_own_push(),
       over_the_edge(0),

@@ -113,13 +113,18 @@ class stage {
   stage(const stage&) = delete;
   stage& operator=(const stage&) = delete;
   ~stage() {
-    for (const cell<int>& mark : marks_) static_cast<void>(mark.get());
+    look();
     journal::now().died(object_, Number, Level);
   }
 
   void use() {
     journal::now().used(object_, Number);
     marks_[execution::current()->running()].set(1);
+  }
+  /// Sees what all others have done to it.
+  void look() const {
+    journal::now().used(object_, Number);
+    for (const cell<int>& mark : marks_) static_cast<void>(mark.get());
   }
   [[nodiscard]] std::size_t object() const noexcept { return object_; }
 

@@ -225,10 +225,11 @@ bool execution::releases(std::memory_order o) noexcept {
          o == std::memory_order_seq_cst;
 }
 
-location& execution::make_location(const void* address, std::uint64_t value) {
+location& execution::make_location(const void* address, std::uint64_t value, event birth) {
   auto made = std::make_unique<location>();
   made->number = locations_.size();
   made->address = address;
+  made->birth = birth;
   made->stores.push_back({.value = value, .handed_on = {}});
   locations_.push_back(std::move(made));
   return *locations_.back();
@@ -243,6 +244,13 @@ void execution::touch(const void* address) {
     b.last_access.at[running_] = threads_[running_]->step;
     return;
   }
+}
+
+void execution::touch(const location& at) {
+  if (!threads_[running_]->known.steps.covers(at.birth.thread, at.birth.step)) {
+    fail("an atomic is used whose construction does not happen before");
+  }
+  touch(at.address);
 }
 
 std::uint32_t execution::oldest_readable(const location& at, std::memory_order order) const {
@@ -294,7 +302,7 @@ std::uint64_t execution::load(location& at, std::memory_order order) {
   if (looking_back_) return at.stores.back().value;
   step({at.number, false}, "load", at.address);
   tick();
-  touch(at.address);
+  touch(at);
   thread& self = *threads_[running_];
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   const std::uint32_t oldest = oldest_readable(at, order);
@@ -311,7 +319,7 @@ std::uint64_t execution::load(location& at, std::memory_order order) {
 void execution::store(location& at, std::uint64_t value, std::memory_order order) {
   step({at.number, true}, "store", at.address);
   tick();
-  touch(at.address);
+  touch(at);
   if (tracing_) note("  := " + std::to_string(value));
   add_store(at, {.value = value, .handed_on = {}}, order);
 }
@@ -321,7 +329,7 @@ std::uint64_t execution::exchange(location& at,
                                   std::memory_order order, const char* name) {
   step({at.number, true}, name, at.address);
   tick();
-  touch(at.address);
+  touch(at);
   const location::store& newest = at.stores.back();
   const std::uint64_t old = newest.value;
   if (acquires(order)) threads_[running_]->known.join(newest.handed_on);
@@ -335,7 +343,7 @@ bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uin
                                  std::memory_order success, std::memory_order failure) {
   step({at.number, true}, "compare_exchange", at.address);
   tick();
-  touch(at.address);
+  touch(at);
   thread& self = *threads_[running_];
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   const std::uint32_t oldest = oldest_readable(at, failure);
@@ -360,7 +368,7 @@ void execution::read(plain_data& data, const void* address) {
   const std::uint32_t now = tick();
   touch(address);
   const thread& self = *threads_[running_];
-  if (data.write_step != 0 && !self.known.steps.covers(data.writer, data.write_step)) {
+  if (!self.known.steps.covers(data.last_write.thread, data.last_write.step)) {
     fail("data race: a read that the last write does not happen before");
   }
   data.reads.at[running_] = now;
@@ -370,20 +378,19 @@ void execution::write(plain_data& data, const void* address) {
   const std::uint32_t now = tick();
   touch(address);
   const thread& self = *threads_[running_];
-  if (data.write_step != 0 && !self.known.steps.covers(data.writer, data.write_step)) {
+  if (!self.known.steps.covers(data.last_write.thread, data.last_write.step)) {
     fail("data race: a write that the last write does not happen before");
   }
   if (!self.known.steps.covers(data.reads)) {
     fail("data race: a write that a read does not happen before");
   }
-  data.writer = running_;
-  data.write_step = now;
+  data.last_write = {running_, now};
 }
 
 void execution::wait(location& word, std::uint64_t expected) {
   step({word.number, true}, "wait", word.address);
   tick();
-  touch(word.address);
+  touch(word);
   if (word.stores.back().value != expected) return;  // the kernel sees the newest
   thread& self = *threads_[running_];
   self.waits_on = &word;
@@ -395,13 +402,14 @@ void execution::wake(const void* word, bool all) {
   const auto known = std::find_if(locations_.rbegin(), locations_.rend(),
                                   [&](const auto& l) { return l->address == word; });
   if (known == locations_.rend()) return;  // nobody has ever waited there
-  step({(*known)->number, true}, all ? "wake_all" : "wake_one", word);
+  const location* const waited_on = known->get();
+  step({waited_on->number, true}, all ? "wake_all" : "wake_one", word);
   tick();
   std::array<unsigned, most_threads> sleepers{};
   unsigned count = 0;
   for (unsigned i = 0; i < threads_.size(); ++i) {
     thread& t = *threads_[i];
-    if (t.state == doing::sleeps && t.waits_on == known->get()) sleepers[count++] = i;
+    if (t.state == doing::sleeps && t.waits_on == waited_on) sleepers[count++] = i;
   }
   if (count == 0) return;
   const unsigned first = all ? 0 : search_.choose_value(count);

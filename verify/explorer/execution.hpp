@@ -35,6 +35,12 @@
 
 namespace trefoil::explorer {
 
+/// A step of a thread; none: before all of them.
+struct event {
+  unsigned thread = 0;
+  std::uint32_t step = 0;
+};
+
 /// An atomic object in this execution.
 struct location {
   struct store {
@@ -45,6 +51,7 @@ struct location {
   };
   std::size_t number = 0;
   const void* address = nullptr;
+  event birth;                       // its construction
   std::vector<store> stores;         // in modification order
   std::uint32_t oldest_seq_cst = 0;  // the oldest that a seq_cst operation may still read
   std::array<std::uint8_t, most_threads> stale_reads{};
@@ -56,8 +63,7 @@ inline constexpr unsigned most_stale_reads = 2;
 
 /// Shared data that is not atomic.
 struct plain_data {
-  unsigned writer = 0;
-  std::uint32_t write_step = 0;  // 0: as it was made
+  event last_write;
   clock_vector reads;
 };
 
@@ -109,7 +115,9 @@ class execution {
                         std::memory_order success, std::memory_order failure);
   void read(plain_data& data, const void* address);
   void write(plain_data& data, const void* address);
-  location& make_location(const void* address, std::uint64_t value);
+  location& make_location(const void* address, std::uint64_t value, event birth);
+  /// Something is constructed now.
+  event birth() { return {running_, tick()}; }
 
   void wait(location& word, std::uint64_t expected);
   /// By address alone: what is there may be gone.
@@ -148,6 +156,7 @@ class execution {
   void enter_thread(unsigned which);
   thread_set enabled();
   void touch(const void* address);
+  void touch(const location& at);
   std::uint32_t oldest_readable(const location& at, std::memory_order order) const;
   std::uint32_t choose_store(location& at, std::uint32_t oldest,
                              std::optional<std::uint64_t> not_if_stale);

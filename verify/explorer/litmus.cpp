@@ -215,8 +215,8 @@ program lost_wake_up(bool broken) {
   p.threads = 2;
   p.expected = broken ? 1 : 0;
   p.main = [broken] {
-    static atomic<std::uint32_t> word{0};
-    static atomic<int> work{0};
+    static constinit atomic<std::uint32_t> word{0};
+    static constinit atomic<int> work{0};
     auto& w = word;
     auto& todo = work;
     spawn([&w, &todo, broken] {

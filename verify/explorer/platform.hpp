@@ -47,9 +47,11 @@ class atomic : remembered<T> {
   using order = std::memory_order;
 
  public:
-  constexpr atomic() noexcept : remembered<T>(T{}) {}
+  constexpr atomic() noexcept : atomic(T{}) {}
   constexpr atomic(T first) noexcept  // NOLINT(google-explicit-constructor): as std::atomic
-      : remembered<T>(first) {}
+      : remembered<T>(first) {
+    if (!std::is_constant_evaluated() && execution::current() != nullptr) birth_ = here().birth();
+  }
   atomic(const atomic&) = delete;
   atomic& operator=(const atomic&) = delete;
 
@@ -75,7 +77,7 @@ class atomic : remembered<T> {
   bool compare_exchange_strong(T& e, T v, order s, order f) noexcept { return compare(e, v, s, f); }
 
   [[nodiscard]] location& state() const noexcept {
-    if (this->anew()) state_ = &here().make_location(this, bits(this->first_));
+    if (this->anew()) state_ = &here().make_location(this, bits(this->first_), birth_);
     return *state_;
   }
   static std::uint64_t bits(T v) noexcept {
@@ -99,6 +101,7 @@ class atomic : remembered<T> {
   }
 
   mutable location* state_ = nullptr;
+  event birth_;  // in this execution; none: of a static
 };
 
 /// A number that orders nothing: in the order of steps as it comes, no step itself.
@@ -132,8 +135,12 @@ class statistic : remembered<T> {
 template <class T>
 class cell : remembered<T> {
  public:
-  constexpr cell() noexcept : remembered<T>(T{}) {}
-  constexpr explicit cell(T first) noexcept : remembered<T>(first), value_(first) {}
+  constexpr cell() noexcept : cell(T{}) {}
+  constexpr explicit cell(T first) noexcept : remembered<T>(first), value_(first) {
+    if (!std::is_constant_evaluated() && execution::current() != nullptr) {
+      birth_ = execution::current()->birth();
+    }
+  }
 
   [[nodiscard]] T get() const noexcept {
     refresh();
@@ -150,10 +157,11 @@ class cell : remembered<T> {
   void refresh() const noexcept {
     if (!this->anew()) return;
     value_ = this->first_;
-    access_ = {};
+    access_ = {.last_write = birth_, .reads = {}};
   }
   mutable T value_{};
   mutable plain_data access_{};
+  event birth_;  // its construction, a write; none: of a static
 };
 
 /// See platform.hpp of the mechanism for what each member is.
