@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pinned count that very many drops push away from its pinned value: it is set back, and nobody is
-// told a second time. Of a count of 32 bits it takes 2^28 drops, so here they come a million at a time.
+// told a second time. Of a count of 32 bits it takes 2^28 drops: here they come a million at once.
 #include <trefoil/trefoil.hpp>
 
 #include <gtest/gtest.h>
