@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <latch>
 #include <optional>
@@ -100,6 +101,45 @@ TEST_F(fork_child, restarts_the_worker_lazily) {
     ASSERT_EQ(deferral_works<P>(), 0) << i;  // the parent's goes on
   }
   EXPECT_EQ(worker::counters().pending, 0U);
+}
+
+/// Knows whether the worker sleeps, and how often it has looked for work since.
+struct shows_sleep : own_threads<shows_sleep> {
+  static context::state<shows_sleep>& state() noexcept {
+    static constinit thread_local context::state<shows_sleep> here;
+    return here;
+  }
+  static void enter(trefoil::region) noexcept {
+    looks.fetch_add(1);
+    looks.notify_all();
+  }
+  static void leave(trefoil::region) noexcept {}
+  static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+    asleep = true;
+    asleep.notify_all();
+    looks.fetch_add(1);
+    looks.notify_all();
+    threads::wait(word, expected);
+  }
+  static inline std::atomic<bool> asleep{false};
+  static inline std::atomic<int> looks{0};
+};
+
+TEST_F(fork_child, whose_worker_has_nothing_to_do_sleeps) {
+  // The list still has the mark of the parent's worker, and nobody pushes anything.
+  using P = shows_sleep;
+  using worker = trefoil::basic_worker<P>;
+  ASSERT_TRUE(worker::start());
+  P::asleep.wait(false);
+  EXPECT_TRUE(in_child([] {
+    P::asleep = false;
+    P::looks = 0;
+    CHECK(worker::start());
+    constexpr int many = 1000;  // one look is enough
+    for (int now = 0; !P::asleep && now < many; now = P::looks) P::looks.wait(now);
+    CHECK(P::asleep);
+    return 0;
+  }));
 }
 
 struct grandchildren;

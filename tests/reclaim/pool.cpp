@@ -127,6 +127,38 @@ TEST(pool, a_release_at_any_leaves_the_threads_list_alone) {
   EXPECT_EQ(others.count(b), 1U);
 }
 
+/// Asking for a call at the thread's end may allocate.
+struct careful : own_threads<careful> {
+  static context::state<careful>& state() noexcept {
+    static constinit thread_local context::state<careful> here;
+    return here;
+  }
+  static bool at_thread_exit(trefoil::thread_exit_hook& hook) noexcept {
+    (state().here() == process ? asked : asked_too_low).fetch_add(1);
+    return threads::at_thread_exit(hook);
+  }
+  static inline std::atomic<int> asked{0};
+  static inline std::atomic<int> asked_too_low{0};
+};
+
+TEST(pool, at_atomic_no_thread_is_registered) {
+  using pool = trefoil::pool<careful, 64, 16>;
+  give<pool>(take<pool>(10), any);  // to be found by all
+  EXPECT_EQ(careful::asked.load(), 1);
+  std::thread([] {
+    {
+      const scope<careful> here(atomic);
+      void* const block = pool::allocate(atomic);
+      EXPECT_NE(block, nullptr);
+      pool::release(block, atomic);
+    }
+    EXPECT_EQ(careful::asked.load(), 1);
+    pool::release(pool::allocate(process), process);
+  }).join();
+  EXPECT_EQ(careful::asked.load(), 2);
+  EXPECT_EQ(careful::asked_too_low.load(), 0);
+}
+
 struct making;
 
 TEST(pool, try_make_follows) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -323,6 +324,24 @@ TEST(worker_deferral, one_wake_up_per_sleep) {
     }
     // The flush of held_worker found it awake or asleep again: one more at most.
     EXPECT_LE(worker::counters().wakeups, wakeups + 2);
+  }
+}
+
+TEST(worker_deferral, a_wake_up_leaves_errno_alone) {
+  // A handler may have interrupted code that is about to look at it.
+  using P = shows_sleep;
+  using worker = trefoil::basic_worker<P>;
+  P::is_test = true;
+  for (int round = 0; round < 10; ++round) {
+    auto mine = trefoil::make<action<P, context::process>>();  // starts the worker
+    P::asleep.wait(false);
+    const std::uint64_t wakeups = worker::counters().wakeups;
+    errno = EDOM;
+    drop_at<P>(context::any, std::move(mine));
+    const int after = errno;
+    EXPECT_EQ(after, EDOM);
+    EXPECT_EQ(worker::counters().wakeups, wakeups + 1);
+    ASSERT_TRUE(worker::flush());
   }
 }
 

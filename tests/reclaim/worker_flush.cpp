@@ -123,6 +123,48 @@ TEST(worker_flush, refused_where_it_could_not_end) {
   EXPECT_EQ(P::reported(misuse::flush_refused), before + 9);
 }
 
+/// A platform that itself asks where it should not: each time the worker looks for its next teardown,
+/// between two of them.
+struct asks_in_between : own_threads<asks_in_between> {
+  static context::state<asks_in_between>& state() noexcept {
+    static constinit thread_local context::state<asks_in_between> here;
+    return here;
+  }
+  static void enter(trefoil::region where) noexcept {
+    const auto& here = state();
+    if (where != trefoil::region::reclaimer || !here.at_rest() || here.runner() == nullptr) return;
+    using own_worker = trefoil::basic_worker<asks_in_between>;
+    const std::uint64_t before = reported(misuse::help_refused);
+    // help() first: refused, it says so; otherwise flush() would wait for ever.
+    if (own_worker::help() != 0 || reported(misuse::help_refused) != before + 1) {
+      wrong.fetch_add(1);
+    } else if (own_worker::flush()) {
+      wrong.fetch_add(1);
+    }
+    asked.fetch_add(1);
+  }
+  static void leave(trefoil::region) noexcept {}
+
+  static inline std::atomic<int> asked{0};
+  static inline std::atomic<int> wrong{0};
+};
+
+TEST(worker_flush, refused_on_the_worker_between_two_teardowns) {
+  using A = asks_in_between;
+  constexpr int many = 10;
+  std::atomic<int> torn_down{0};
+  {
+    const held_worker<A> held;
+    for (int i = 0; i < many; ++i) {
+      drop_at<A>(context::any,
+                 trefoil::make<action<A, context::process>>([&] { torn_down.fetch_add(1); }));
+    }
+  }
+  EXPECT_EQ(torn_down.load(), many);
+  EXPECT_GE(A::asked.load(), many);
+  EXPECT_EQ(A::wrong.load(), 0);
+}
+
 TEST(worker_flush, no_wake_up_is_lost) {
   // The worker goes to sleep as often as it can while two threads push. A lost wake-up leaves a
   // barrier unpassed, and the test does not end.

@@ -160,6 +160,43 @@ TYPED_TEST(make_fails, within_a_level_too_low_for_the_teardown_of_what_refused) 
   }
 }
 
+// ---- a reference to what refused ------------------------------------------------------------------
+
+template <class Counts, int K>
+struct hesitant;
+template <class Counts>
+using hesitant_object = trefoil::basic_staged<test_traits<Counts>, hesitant<Counts, 0>,
+                                              hesitant<Counts, 1>, hesitant<Counts, 2>>;
+
+/// Refuses as planned; its destructor tries to get a reference to what it tears down.
+template <class Counts, int K>
+struct hesitant {
+  static constexpr auto teardown = trefoil::context::process;
+  static bool init(hesitant&) noexcept { return the_plan.where != K; }
+  hesitant() = default;
+  hesitant(const hesitant&) = delete;
+  hesitant& operator=(const hesitant&) = delete;
+  ~hesitant() {
+    const bool held = static_cast<bool>(trefoil::ref_from_tier<hesitant_object<Counts>>(*this));
+    journal::write((held ? "held " : "gone ") + std::to_string(K));
+  }
+};
+
+template <class>
+struct a_tier_that_refused : staged_test {};
+TYPED_TEST_SUITE(a_tier_that_refused, kinds_of_counts);
+
+TYPED_TEST(a_tier_that_refused, is_not_to_be_had_any_more) {
+  for (int k = 0; k < 3; ++k) {
+    the_plan = {trouble::init, k};
+    EXPECT_FALSE(try_make<hesitant_object<TypeParam>>()) << k;
+    journal::entries expected;
+    for (int tier = k; tier < 3; ++tier) expected.push_back("gone " + std::to_string(tier));
+    EXPECT_EQ(journal::take(), expected) << k;
+  }
+  the_plan = {};
+}
+
 // ---- what is thrown -------------------------------------------------------------------------------
 
 TEST(make_failed_exception, is_a_bad_alloc_that_says_why) {

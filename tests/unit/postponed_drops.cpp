@@ -197,6 +197,25 @@ TEST_F(postponed_drops, in_scopes_nested_too_deep_are_left_to_the_scope_around) 
   EXPECT_EQ(under_way, 0U);
 }
 
+TEST_F(postponed_drops, in_scopes_nested_too_deep_do_not_displace_those_before_the_scope) {
+  constexpr unsigned boxes = 2 * context::deepest_drain;
+  // Where the scope leaves its work to the one around, that one has some of its own already.
+  ref<boxed> next;
+  unsigned torn = 0;
+  for (unsigned i = 0; i < boxes; ++i) {
+    auto beside = make<boxed>("beside", [&torn] { ++torn; });
+    next =
+        make<boxed>("box", [before = std::move(beside), within = std::move(next), &torn]() mutable {
+          before.drop();
+          const context::scope locked{context::any};
+          within.drop();
+          ++torn;
+        });
+  }
+  next.drop();
+  EXPECT_EQ(torn, 2 * boxes) << "before the outermost drop returns";
+}
+
 TEST_F(postponed_drops, in_nested_scopes_of_one_teardown_run_in_the_innermost) {
   auto second = make<boxed>("second");
   auto outer = make<boxed>("outer", [&] {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The request for a call after fork(): whoever is told that it has been made, by returning without
+// making it, may fork, and finds it made.
+#include <atomic>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <trefoil/os/threads.hpp>
+#include <trefoil/platform.hpp>
+
+namespace {
+
+void in_the_child() {}
+
+/// Where requests are written down without a lock, unlike pthread_atfork: so that ThreadSanitizer
+/// sees whether the mechanism itself orders the writing before the reading.
+struct plain_list : trefoil::threads {
+  static void in_forked_child(void (*run)()) noexcept {
+    asked_here = true;
+    if (is_first) listed = run;
+  }
+  static inline void (*listed)() = nullptr;
+  static inline thread_local bool is_first = false;
+  static inline thread_local bool asked_here = false;
+};
+
+TEST(fork_handler, has_been_asked_for_when_it_says_so) {
+  trefoil::fork_handler<plain_list> handler;
+  std::atomic<bool> done{false};
+  std::thread second([&] {
+    // relaxed: this is not what orders the two
+    while (!done.load(std::memory_order_relaxed)) std::this_thread::yield();
+    handler.ask(&in_the_child);
+    // Both may ask; then the second one has its own entry and needs no other.
+    if (!plain_list::asked_here) { EXPECT_EQ(plain_list::listed, &in_the_child); }
+  });
+  std::thread first([&] {
+    plain_list::is_first = true;
+    handler.ask(&in_the_child);
+    done.store(true, std::memory_order_relaxed);
+  });
+  first.join();
+  second.join();
+}
+
+TEST(fork_handler, is_asked_for_once) {
+  static int times;
+  times = 0;  // also of a repeated run
+  struct counting : trefoil::threads {
+    static void in_forked_child(void (*)()) noexcept { ++times; }
+  };
+  trefoil::fork_handler<counting> handler;
+  for (int i = 0; i < 3; ++i) handler.ask(&in_the_child);
+  EXPECT_EQ(times, 1);
+}
+
+}  // namespace
