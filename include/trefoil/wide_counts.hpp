@@ -13,6 +13,7 @@
 /// The states, transitions and memory orders are those of counts.hpp; the `owned` state is not used.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -138,7 +139,7 @@ class separate_counts {
   }
 
  private:
-  struct alignas(Alignment) count {
+  struct alignas(std::max(Alignment, alignof(typename P::template atomic<word>))) count {
     typename P::template atomic<word> references{field::dead};
   };
 

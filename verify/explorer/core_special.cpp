@@ -184,8 +184,9 @@ program same_memory_in_slot(bool third_stays_out) {
                         made->use();
                         was_in_slot.resize(made->object() + 1);
                         was_in_slot[made->object()] = into_slot;
-                        if (into_slot) place.store(std::move(made));
-                        return made;
+                        if (!into_slot) return made;
+                        place.store(std::move(made));
+                        return ref_to<T, 0>();
                       };
                       put(true);
                       spawn([&] {
@@ -366,7 +367,8 @@ program over_the_edge(std::size_t tier) {
             tier == 0 ? outer.use_count<tier_at<narrow, 1>>() : outer.use_count();
         const auto one_more = [tier](const ref_to<narrow, 0>& from) {
           if (tier == 0) {
-            const ref_to<narrow, 0> more = from;
+            ref_to<narrow, 0> more;
+            more = from;
             more->use();
           } else {
             const ref_to<narrow, 1> more = from.share<tier_at<narrow, 1>>();

@@ -3,10 +3,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <string>
 
@@ -104,7 +102,7 @@ bool has_died(member& m, const std::function<void(std::size_t, const outcome&)>&
   outcome died;
   died.complete = true;
   died.violations = 1;
-  died.what = WIFSIGNALED(status) ? std::string("it crashed: ") + strsignal(WTERMSIG(status))
+  died.what = WIFSIGNALED(status) ? "it crashed: signal " + std::to_string(WTERMSIG(status))
                                   : "its process ended early";
   done(m.at, died);
   return true;

@@ -128,7 +128,7 @@ class execution {
   /// `lasting`: a pool's, that nobody need give back.
   void* allocate(std::size_t bytes, std::size_t align, bool lasting);
   /// From here on whoever touches it is wrong, and so is who did without this thread knowing.
-  void release(void* block);
+  void release(void* address);
 
   // ---- what is left to read ----------------------------------------------------------------------
 

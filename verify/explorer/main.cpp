@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <thread>
 #include <vector>
@@ -106,9 +107,7 @@ int run(const arguments& given) {
   return good ? 0 : 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int command(int argc, char** argv) {
   arguments given;
   CLI::App app("Runs small programs on the real mechanism through all their executions");
   app.add_option("--program", given.only, "only those with this in their names");
@@ -136,4 +135,15 @@ int main(int argc, char** argv) {
     return 2;
   }
   return run(given);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return command(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "explore: %s\n", e.what());
+    return 2;
+  }
 }
