@@ -262,7 +262,6 @@ again:
   if
   :: done >= AT_A_TIME -> seen = 1  // there may be more
   :: else ->
-     ticket = wakeups;
 #ifdef BUG_MARK_BY_A_STORE
      head = ASLEEP;
 #else
@@ -284,6 +283,7 @@ again:
   :: seen == 1 -> atomic { seen = 0; done = 0; ticket = 0; goto again }
   :: else
   fi;
+  ticket = wakeups;
 #endif
   done = 0;
   do
