@@ -217,14 +217,12 @@ program lost_wake_up(bool broken) {
   p.main = [broken] {
     static constinit atomic<std::uint32_t> word{0};
     static constinit atomic<int> work{0};
-    auto& w = word;
-    auto& todo = work;
-    spawn([&w, &todo, broken] {
-      todo.store(1, release);
-      if (!broken) w.store(1, release);
-      execution::current()->wake(&w, false);
+    spawn([broken] {
+      work.store(1, release);
+      if (!broken) word.store(1, release);
+      execution::current()->wake(&word, false);
     });
-    while (todo.load(acquire) == 0) execution::current()->wait(w.state(), 0);
+    while (work.load(acquire) == 0) execution::current()->wait(word.state(), 0);
   };
   return p;
 }

@@ -61,14 +61,12 @@ class atomic : remembered<T> {
     return value(here().exchange(
         state(), [&](std::uint64_t) { return bits(v); }, o, "exchange"));
   }
-  template <class N>
-  T fetch_add(N n, order o) noexcept {
+  T fetch_add(T n, order o) noexcept {
     return value(here().exchange(
         state(), [&](std::uint64_t old) { return bits(static_cast<T>(value(old) + n)); }, o,
         "fetch_add"));
   }
-  template <class N>
-  T fetch_sub(N n, order o) noexcept {
+  T fetch_sub(T n, order o) noexcept {
     return value(here().exchange(
         state(), [&](std::uint64_t old) { return bits(static_cast<T>(value(old) - n)); }, o,
         "fetch_sub"));
