@@ -259,7 +259,7 @@ void scribble_on_stacks() {
 
 struct flushing;
 
-TEST_F(fork_child, with_a_flush_of_another_thread_under_way) {
+TEST_F(fork_child_of_busy_threads, with_a_flush_of_another_thread_under_way) {
   // That thread does not exist in the child, and its stack, where its barrier is, gets another use.
   using P = own_threads<flushing>;
   using worker = trefoil::basic_worker<P>;
