@@ -47,7 +47,9 @@ void add_plain(std::vector<program>& to) {
   one({o::template drop<2>(), o::template drop<2>(), o::template drop<2>()});
   one({o::template demote<0, 2>(), o::template demote<0, 2>(), o::template demote<0, 2>()});
   one({o::template promote<2, 0>(), o::template promote<2, 0>(), o::template drop<0>()});
-  one({o::template share<0, 1>(), o::template demote<0, 1>(), o::template promote<2, 1>()});
+  add<T>(to, "",
+         {o::template share<0, 1>(), o::template demote<0, 1>(), o::template promote<2, 1>()},
+         /*large=*/true);
   one({o::template copy<0>(), o::template drop<0>(), o::template promote<1, 0>()});
   one({o::template copy<2>(), o::template drop<2>(), o::template demote<1, 2>()});
   one({o::template drop_into<0>(), o::template drop<0>(), o::template promote<2, 0>()});
@@ -64,10 +66,6 @@ void add_plain(std::vector<program>& to) {
         o::template drop<2>()});
   four({o::template drop<0>(), o::template demote<0, 1>(), o::template demote<1, 2>(),
         o::template drop<2>()});
-  add<T>(to, "",
-         {o::template drop<0>(), o::template demote<0, 2>(), o::template promote<1, 0>(),
-          o::template promote<2, 1>()},
-         /*large=*/true);
 }
 
 // The interrupt is the third thread.
@@ -89,7 +87,9 @@ void add_deferring(std::vector<program>& to) {
   const auto one = [&](tiers each) { add<T>(to, " and the worker", std::move(each)); };
   one({o::template deferred_drop<0>(), o::template drop<1>(), o::template drop<2>()});
   one({o::template deferred_drop<0>(), o::template deferred_drop<1>(), o::template drop<2>()});
-  one({o::template deferred_drop<1>(), o::template promote<2, 1>(), o::template drop<2>()});
+  add<T>(to, " and the worker",
+         {o::template deferred_drop<1>(), o::template promote<2, 1>(), o::template drop<2>()},
+         /*large=*/true);
   one({o::template deferred_drop<0>(), o::template demote<0, 1>(), o::template drop<1>()});
   add<T>(to, " and the worker",
          {o::template deferred_drop<0>(), o::template promote<2, 0>(), o::template demote<0, 1>()},
@@ -107,7 +107,9 @@ void add_finding(std::vector<program>& to) {
   one({o::template drop<0>(), o::template try_acquire<0>(), o::template try_acquire<0>()});
   one({o::template drop<0>(), o::template try_acquire<0>(), o::template try_acquire<2>()});
   one({o::template drop<0>(), o::template try_acquire<1>(), o::template drop<2>()});
-  one({o::template drop<1>(), o::template try_acquire<1>(), o::template try_acquire<2>()});
+  add<T>(to, ", findable",
+         {o::template drop<1>(), o::template try_acquire<1>(), o::template try_acquire<2>()},
+         /*large=*/true);
   one({o::template demote<0, 2>(), o::template try_acquire<0>(), o::template promote<2, 0>()});
   one({o::slot_store(), o::template slot_load<0>(), o::template try_acquire<0>()});
 }
