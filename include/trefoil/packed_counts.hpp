@@ -358,6 +358,7 @@ class packed_counts<Widths...>::type {
           w + (word{0} + ... +
                (value<K>(w) == field<K>::owned ? (field<K>::dead + 1 - field<K>::owned) * unit<K>
                                                : word{0}));
+      // release: pairs with the acquire of a finder's try_get()
     } while (!word_.compare_exchange_weak(w, opened, std::memory_order_release,
                                           std::memory_order_relaxed));
   }

@@ -32,7 +32,6 @@
 /// | `enter(region)`, `leave(region)`    | told when a thread goes through a part of the mechanism   |
 #pragma once
 
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 
@@ -59,28 +58,6 @@ class plain_cell {
 struct thread_exit_hook {
   void (*run)(thread_exit_hook&) noexcept = nullptr;
   thread_exit_hook* next = nullptr;
-};
-
-/// Asks once for a call in the child of a fork(); nothing where the platform knows no fork.
-/// Constant-initialised, for static members. Level: `process`. Cost, once asked: one load.
-template <class P>
-class fork_handler {
- public:
-  constexpr fork_handler() noexcept = default;
-
-  /// Two threads at a time may both ask; the handler must bear being called twice.
-  void ask([[maybe_unused]] void (*run)()) noexcept {
-    if constexpr (requires { P::in_forked_child(run); }) {
-      // acquire, release: whoever sees `true` and forks has the handler in its list
-      if (asked_.load(std::memory_order_acquire)) [[likely]]
-        return;
-      P::in_forked_child(run);
-      asked_.store(true, std::memory_order_release);
-    }
-  }
-
- private:
-  typename P::template atomic<bool> asked_{false};
 };
 
 /// Parts of the mechanism that a platform may want to know a thread is in: lock checkers, tracers,

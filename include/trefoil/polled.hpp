@@ -8,6 +8,7 @@
 
 #include "trefoil/attributes.hpp"
 #include "trefoil/context.hpp"
+#include "trefoil/fork_handler.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/reclaim_queue.hpp"
 #include "trefoil/reclaimer.hpp"

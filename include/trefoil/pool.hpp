@@ -27,6 +27,7 @@
 #include "trefoil/attributes.hpp"
 #include "trefoil/context.hpp"
 #include "trefoil/deferred.hpp"
+#include "trefoil/fork_handler.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/platform.hpp"
 #include "trefoil/take_all_list.hpp"

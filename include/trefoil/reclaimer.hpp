@@ -48,6 +48,7 @@ concept reclaimer = !R::defers || requires(deferred<P>& node) {
 
 namespace detail {
 
+/// P's `statistic<T>` where it has one (platform.hpp), else its atomic.
 template <class P, class T>
 struct statistic_on {
   using type = typename P::template atomic<T>;

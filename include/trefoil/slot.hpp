@@ -48,6 +48,7 @@ class slot<ref<T, Tier>> {
   /// Drops what it holds. As every destructor: nobody else may be using the slot, and whoever has
   /// used it has synchronised with this thread since.
   ~slot() {
+    // relaxed: ordered by what made the slot ours to end
     value_type last = detail::access::wrap<T, Tier>(pointer(word_.load(std::memory_order_relaxed)));
   }
 

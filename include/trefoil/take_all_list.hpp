@@ -71,7 +71,8 @@ class take_all_list {
     return empty() ? nullptr : take_all();
   }
 
-  /// The consumer announces that it will sleep. False: something was pushed, look again.
+  /// The consumer announces that it will sleep. False: something was pushed, look again. It has seen
+  /// to it that nobody else takes and keeps what was pushed before the mark: that woke nobody.
   /// Ordering: relaxed: the mark carries no data; the sleeper's wake-up word orders the rest.
   [[nodiscard]] bool mark_asleep() noexcept {
     node* expected = nullptr;

@@ -9,6 +9,7 @@
 
 #include "trefoil/attributes.hpp"
 #include "trefoil/context.hpp"
+#include "trefoil/fork_handler.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/reclaim_queue.hpp"
 #include "trefoil/reclaimer.hpp"
@@ -183,7 +184,8 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     life_.store(running, std::memory_order_release);
     P::wake_all(life_);
     while (life_.load(std::memory_order_acquire) != stopping) {
-      if (!run_all_and_mark_asleep()) continue;
+      if (!run_and_mark_asleep()) continue;
+      // acquire, here and below: pairs with the release in wake()
       std::uint32_t ticket = wakeups_.load(std::memory_order_acquire);
       while (queue_.incoming().marked_asleep() &&
              life_.load(std::memory_order_acquire) != stopping) {
@@ -209,7 +211,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// Marks the list asleep while it has the right to run, hence knows that nothing is left: a helper
   /// in between could take what was pushed without waking anybody, and leave some of it.
   /// False: there was more, or there is again.
-  static bool run_all_and_mark_asleep() noexcept {
+  static bool run_and_mark_asleep() noexcept {
     queue_.begin_run();
     const bool asleep = queue_.run(at_a_time) < at_a_time && queue_.incoming().mark_asleep();
     queue_.end_run();

@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <trefoil/fork_handler.hpp>
 #include <trefoil/os/threads.hpp>
-#include <trefoil/platform.hpp>
 
 namespace {
 
