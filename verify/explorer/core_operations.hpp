@@ -240,13 +240,9 @@ class threads_that {
 
  public:
   static program make(std::string name, std::vector<op> each) {
-    program p;
-    p.name = std::move(name);
-    p.threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
-    for (const op& o : each) p.threads += o.interrupts;
-    p.main = [each = std::move(each)] { run(each); };
-    p.at_end = [] { return journal::now().verdict(); };
-    return p;
+    auto threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
+    for (const op& o : each) threads += o.interrupts;
+    return program_of(std::move(name), threads, [each = std::move(each)] { run(each); });
   }
 
  private:

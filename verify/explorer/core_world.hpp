@@ -7,8 +7,10 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "trefoil/context.hpp"
@@ -182,5 +184,17 @@ ref<T, outermost_tier<T>> make_one() {
     return make<T>();
   }
 }
+
+/// A program after which nothing must be left.
+inline program program_of(std::string name, unsigned threads, std::function<void()> main) {
+  program p;
+  p.name = std::move(name);
+  p.threads = threads;
+  p.main = std::move(main);
+  p.at_end = [] { return journal::now().verdict(); };
+  return p;
+}
+
+inline void spawn(std::function<void()> body) { execution::current()->spawn(std::move(body)); }
 
 }  // namespace trefoil::explorer

@@ -2,11 +2,12 @@
 #include "verify/explorer/crew.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 #include <poll.h>
@@ -81,9 +82,9 @@ member start(const std::vector<program>& programs, std::uint64_t most,
              std::atomic<std::size_t>& next) {
   int ends[2];
   std::fflush(nullptr);
-  if (::pipe(ends) != 0) std::abort();
+  if (::pipe(ends) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
   const pid_t process = ::fork();
-  if (process < 0) std::abort();
+  if (process < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (process == 0) {
     ::close(ends[0]);
     work(programs, most, next, ends[1]);
@@ -114,7 +115,7 @@ void explore_all(const std::vector<program>& programs, std::uint64_t most, unsig
                  const std::function<void(std::size_t which, const outcome&)>& done) {
   void* const shared = ::mmap(nullptr, sizeof(std::atomic<std::size_t>), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (shared == MAP_FAILED) std::abort();
+  if (shared == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
   auto& next = *::new (shared) std::atomic<std::size_t>(0);
   std::vector<member> crew;
   for (unsigned i = 0; i < jobs; ++i) crew.push_back(start(programs, most, next));

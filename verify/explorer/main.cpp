@@ -112,7 +112,7 @@ int command(int argc, char** argv) {
   CLI::App app("Runs small programs on the real mechanism through all their executions");
   app.add_option("--program", given.only, "only those with this in their names");
   app.add_option("--kind", given.kinds, "only these (may be repeated)")
-      ->check(CLI::IsMember({"litmus", "pairs", "triples", "special"}))
+      ->check(CLI::IsMember(all_kinds()))
       ->allow_extra_args(false);
   app.add_option("--seed", given.seed, "replay one execution, step by step (with --program)");
   app.add_option("--most", given.most, "give up on a program after so many executions")

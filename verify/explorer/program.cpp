@@ -47,6 +47,12 @@ std::vector<program> all_programs() {
   return all;
 }
 
+std::vector<std::string> all_kinds() {
+  std::vector<std::string> all;
+  for (const maker& m : makers()) all.emplace_back(m.kind);
+  return all;
+}
+
 outcome replay(const program& p, const std::string& seed) {
   outcome result;
   search choices(p.how);

@@ -46,5 +46,6 @@ class registered {
   registered(const char* kind, std::vector<program> (*make)());
 };
 [[nodiscard]] std::vector<program> all_programs();
+[[nodiscard]] std::vector<std::string> all_kinds();
 
 }  // namespace trefoil::explorer
