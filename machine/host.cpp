@@ -57,10 +57,9 @@ void host::fork(const task& parent, task& child, user_ref space) {
   child.mm.store(std::move(space));
 }
 
-/// As the identity of a new address space says of itself.
-exec_ref host::new_exec_state() {
+exec_ref host::new_exec_state(mm::dumpable initially) {
   exec_ref made;
-  counted([&] { made = make<mm::exec_state<platform>>(root_namespace_, mm::dumpable::user); });
+  counted([&] { made = make<mm::exec_state<platform>>(root_namespace_, initially); });
   return made;
 }
 
@@ -77,7 +76,7 @@ user_ref host::adopt(task& who, user_ref space) {
 
 user_ref host::exec(task& who, user_ref space) {
   if (design_.has_exec_state) {
-    exec_ref made = new_exec_state();
+    exec_ref made = new_exec_state(space.at<identity>().dumpability());
     counted([&] { who.exec.store(std::move(made)); });
   }
   return who.mm.exchange(std::move(space));
@@ -93,6 +92,7 @@ void host::exit_mm(unsigned cpu, task& who) {
 }
 
 void host::mmput(unsigned cpu, user_ref space, place where) {
+  if (space) ++drops_[static_cast<std::size_t>(holder::user)];
   run(cpu, where, holder::user, [&] { space.drop(); });
 }
 
@@ -121,8 +121,15 @@ held host::hold(holder whose, const user_ref& space) {
   return made;
 }
 
+held host::hold(holder whose, const slot<user_ref>& space) {
+  held made;
+  counted([&] { made = held(space, design_.keeps_of(whose)); });
+  return made;
+}
+
 void host::drop(unsigned cpu, held& slot, holder whose, place where) {
   if (!slot) return;
+  ++drops_[static_cast<std::size_t>(whose)];
   run(
       cpu, where, whose, [&] { slot.drop(); }, assumed_by(whose));
 }

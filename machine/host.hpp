@@ -19,6 +19,7 @@
 ///     storm/       CPUs are threads, interrupts are signals, RCU is liburcu's
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -83,8 +84,16 @@ class host {
 
   /// What a holder of that kind keeps of it here.
   [[nodiscard]] held hold(holder whose, const user_ref& space);
+  /// The same from a task's slot, which may be somebody else's: empty if that has left it.
+  [[nodiscard]] held hold(holder whose, const slot<user_ref>& space);
   /// It lets go, at the level of the place, or what its code assumes (assumed_by) if that is less.
   virtual void drop(unsigned cpu, held& slot, holder whose, place where);
+
+  /// Runs f there: for what holds no address space, but lets go of something that does.
+  template <class F>
+  void run_at(unsigned cpu, place where, F&& f) {
+    run(cpu, where, holder::struct_only, std::forward<F>(f));
+  }
 
   // ---- what CPUs do: the four transitions --------------------------------------------------------
 
@@ -105,6 +114,10 @@ class host {
   // ---- what can be seen --------------------------------------------------------------------------
 
   [[nodiscard]] const design& lifetimes() const noexcept { return design_; }
+  /// References given back by holders of that kind.
+  [[nodiscard]] std::int64_t drops(holder of) const noexcept {
+    return drops_[static_cast<std::size_t>(of)];
+  }
   [[nodiscard]] const machine::ledger& figures() const noexcept { return ledger_; }
   /// Atomic read-modify-writes on the counts of address spaces, exec states and user namespaces, by
   /// the calls above. (A caller's own copies of references are not among them.)
@@ -142,7 +155,7 @@ class host {
  private:
   template <class F>
   void counted(F&& f);
-  exec_ref new_exec_state();
+  exec_ref new_exec_state(mm::dumpable initially = mm::dumpable::user);
 
   const design& design_;
   const flavour flavour_;
@@ -151,6 +164,7 @@ class host {
   ref<mm::user_namespace<platform>> root_namespace_;
   std::vector<std::unique_ptr<machine::cpu>> cpus_;
   tally count_operations_;
+  std::array<tally, holder_kinds> drops_{};
   bool counting_ = true;
 };
 
