@@ -30,10 +30,10 @@ class address_space_test : public board_test {
   static constexpr std::size_t frames_of_one = 9;
   [[nodiscard]] user_ref new_space() {
     user_ref made = make<address_space>(box.all, root, 1U);
-    EXPECT_TRUE(made->map({0x1000, 0x3000, true, false}));
-    EXPECT_TRUE(made->map({0x7000'0000'0000, 0x7000'0000'1000, false, true}));
-    EXPECT_TRUE(made->fault(0x1000));
-    EXPECT_TRUE(made->fault(0x7000'0000'0000));
+    EXPECT_TRUE(map(made, {0x1000, 0x3000, true, false}));
+    EXPECT_TRUE(map(made, {0x7000'0000'0000, 0x7000'0000'1000, false, true}));
+    EXPECT_TRUE(touch(made, 0x1000));
+    EXPECT_TRUE(touch(made, 0x7000'0000'0000));
     EXPECT_EQ(box.frames.in_use(), frames_of_one);
     static_cast<void>(box.notes.take());
     return made;

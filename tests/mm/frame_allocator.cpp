@@ -96,7 +96,7 @@ TEST_F(frame_allocator_test, ExhaustionGivesNoneUntilOneComesBack) {
 }
 
 TEST_F(frame_allocator_test, TheSmallestRegionHasOneFrame) {
-  const memory two_pages(2);
+  const memory two_pages(2);  // the counts, and one
   frame_allocator one(two_pages.begin(), two_pages.bytes());
   const physical f = one.allocate();
   EXPECT_EQ(f, physical{page_size});

@@ -42,6 +42,10 @@ class kernel {
   [[nodiscard]] frame_allocator<P>& frames() noexcept { return frames_; }
   [[nodiscard]] ledger_type& ledger() noexcept { return ledger_; }
 
+  /// Mappings that one address space may have; to be set before there is one. (vm.max_map_count)
+  [[nodiscard]] std::size_t max_map_count() const noexcept { return max_map_count_; }
+  void set_max_map_count(std::size_t n) noexcept { max_map_count_ = n; }
+
   /// Changes an entry of the kernel half, here and in every page directory there is: the reason
   /// why pgd_list exists. `index` counts from the first kernel entry. (sync_global_pgds)
   /// Context: `atomic` and above.
@@ -67,7 +71,8 @@ class kernel {
 
   frame_allocator<P>& frames_;
   ledger_type& ledger_;
-  mutable spinlock<P> pgd_lock_;
+  std::size_t max_map_count_ = 65530;
+  mutable spinlock<P> pgd_lock_{lock_class::pgd_lock};
   page_directory<P>* pgd_list_ = nullptr;                                  // guarded by pgd_lock_
   std::size_t listed_ = 0;                                                 // guarded by pgd_lock_
   std::array<std::uint64_t, table_entries - user_entries> kernel_half_{};  // guarded by pgd_lock_
