@@ -47,6 +47,12 @@ user_ref host::create(unsigned cpu, std::uint64_t number) {
   return made;
 }
 
+user_ref host::copy(unsigned cpu, const user_ref& of, std::uint64_t number) {
+  user_ref made;
+  run(cpu, place::task, holder::user, [&] { made = mm::fork(of, number); });
+  return made;
+}
+
 void host::fork(const task& parent, task& child, user_ref space) {
   if (design_.has_exec_state) {
     exec_ref inherited;

@@ -49,9 +49,12 @@ class host {
 
   // ---- what tasks do -----------------------------------------------------------------------------
 
-  /// A new address space, of the one shape (shape.hpp), with one user. (mm_alloc, dup_mm)
+  /// A new address space, of the one shape (shape.hpp), with one user. (mm_alloc)
   /// Throws std::bad_alloc.
   [[nodiscard]] user_ref create(unsigned cpu, std::uint64_t number);
+
+  /// A copy of an address space, page by page as they are written to; empty: no memory. (dup_mm)
+  [[nodiscard]] user_ref copy(unsigned cpu, const user_ref& of, std::uint64_t number);
 
   /// A child is born with that address space, which may be its parent's. (copy_mm)
   void fork(const task& parent, task& child, user_ref space);

@@ -67,7 +67,7 @@ void workload::out_of_memory(unsigned cpu, task_contents& me) {
     if (other != nullptr && other->mms.mm.load<identity>() == who)
       other->group().killed.store(true, std::memory_order_relaxed);
   }
-  machine_.queue_work([this, who](unsigned there) { reap(there, who); });
+  machine_.queue_work([this, who](unsigned) { reap(*who); });
 }
 
 /// Somebody who does not want to wait for a dying process. (process_mrelease)
@@ -79,13 +79,15 @@ void workload::process_mrelease(unsigned cpu, task_contents& me) {
     if (dying == nullptr || !dying->group().killed.load(std::memory_order_relaxed)) return;
     who = dying->mms.mm.load<identity>();
   }
-  if (who) reap(cpu, who);
+  if (who) reap(*who);
 }
 
-void workload::reap(unsigned cpu, const identity_ref& victim) {
-  static_cast<void>(cpu);
-  static_cast<void>(victim);
+/// By identity alone: what it walks is kept by a handshake, not by a count. (oom_reap_task_mm)
+void workload::reap(identity& victim) {
+  const mm::reap_result done = victim.reap();
+  if (!done.reaped) return;
   ++figures_.reaped;
+  figures_.pages_reaped += static_cast<std::int64_t>(done.pages);
 }
 
 }  // namespace trefoil::machine

@@ -64,15 +64,16 @@ void workload::use_file(unsigned cpu, task_contents& me) {
   switch (kind) {
     case file_kind::proc_mem:
     case file_kind::proc_maps:
-    case file_kind::userfaultfd: read_from(cpu, kept); break;
+    case file_kind::userfaultfd: read_from(cpu, kept, me.life); break;
     case file_kind::umem: break;
     case file_kind::kvm:
       // Is it still the same one? An address that is used again must not pass for it.
-      if (kept.share_identity() == me.mms.mm.load<identity>()) use_memory(cpu, me);
+      if (kept.share_identity() == me.mms.mm.load<identity>())
+        use_memory(*me.mms.mm.load(), me.life);
       break;
     case file_kind::vhost:
-      machine_.queue_work([this, kept](unsigned there) mutable {
-        work_for(there, kept);
+      machine_.queue_work([this, kept, seed = me.life.below(1U << 30)](unsigned there) mutable {
+        work_for(there, kept, chance(seed));
         machine_.drop(there, kept, holder::struct_only, place::task);
       });
       break;
@@ -81,20 +82,21 @@ void workload::use_file(unsigned cpu, task_contents& me) {
 }
 
 /// Promotes, looks, and lets go; the last user may have been anybody meanwhile. (mem_rw, m_start)
-void workload::read_from(unsigned cpu, const held& kept) {
+void workload::read_from(unsigned cpu, const held& kept, chance& random) {
   user_ref user = kept.promote();
   if (!user) {
     ++figures_.reads_too_late;
     return;
   }
   ++figures_.reads_of_others;
+  for (unsigned i = 0; i < 8; ++i) look_somewhere(*user, random);
   machine_.mmput(cpu, std::move(user));
 }
 
 /// A kernel thread works in somebody's address space. It takes a reference of its own to the page
 /// directory, even if its CPU has the same one borrowed: the two are not the same thing.
 /// (kthread_use_mm, kthread_unuse_mm)
-void workload::work_for(unsigned cpu, const held& kept) {
+void workload::work_for(unsigned cpu, const held& kept, chance random) {
   user_ref user = kept.promote();
   if (!user) {
     ++figures_.reads_too_late;
@@ -102,6 +104,7 @@ void workload::work_for(unsigned cpu, const held& kept) {
   }
   ++figures_.kthread_uses;
   held active(user.share<page_directory>());
+  use_memory(*user, random);
   machine_.mmput(cpu, std::move(user));
   machine_.drop(cpu, active, holder::lazy_cpu, place::task);
 }

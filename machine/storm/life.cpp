@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Births, program changes, memory.
+// Births, program changes.
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
@@ -105,7 +105,7 @@ void workload::act(unsigned cpu, task_contents& me) {
     case 26: return register_event(cpu, me);
     case 27:
     case 28: return process_mrelease(cpu, me);
-    default: return use_memory(cpu, me);
+    default: return use_memory(*me.mms.mm.load(), me.life);
   }
 }
 
@@ -151,9 +151,13 @@ void workload::spawn_fresh(unsigned cpu, chance& random) {
 
 void workload::fork(unsigned cpu, task_contents& me) {
   if (!claim_process()) return;
-  user_ref space = machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
-  // The copy is as visible as the original. (mmf_init_flags)
-  space.at<identity>().set_dumpability(me.mms.mm.load<identity>()->dumpability());
+  user_ref space =
+      machine_.copy(cpu, me.mms.mm.load(), numbers_.fetch_add(1, std::memory_order_relaxed));
+  if (!space) {
+    ++figures_.forks_refused;
+    born_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
   start(new_process(), &me, std::move(space), me.life);
 }
 
@@ -179,11 +183,6 @@ void workload::exec(unsigned cpu, task_contents& me) {
   user_ref old = machine_.exec(me.mms, std::move(space));
   ++figures_.execs;
   machine_.mmput(cpu, std::move(old));
-}
-
-void workload::use_memory(unsigned cpu, task_contents& me) {
-  static_cast<void>(cpu);
-  static_cast<void>(me);
 }
 
 }  // namespace trefoil::machine

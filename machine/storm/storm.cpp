@@ -39,6 +39,12 @@ void copy(const workload::figures& from, storm_figures& to) {
   to.execs = from.execs;
   to.oom_kills = from.oom_kills;
   to.reaped = from.reaped;
+  to.forks_refused = from.forks_refused;
+  to.memory_refused = from.memory_refused;
+  to.pages_written = from.pages_written;
+  to.pages_read = from.pages_read;
+  to.pages_corrupted = from.pages_corrupted;
+  to.pages_reaped = from.pages_reaped;
   to.files_opened = from.files_opened;
   to.reads_of_others = from.reads_of_others;
   to.reads_too_late = from.reads_too_late;

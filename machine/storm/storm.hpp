@@ -4,6 +4,8 @@
 /// lifetime design; what came of it, and what is left, which must be nothing.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -32,6 +34,12 @@ struct storm_figures {
   std::int64_t execs = 0;
   std::int64_t oom_kills = 0;
   std::int64_t reaped = 0;
+  std::int64_t forks_refused = 0;
+  std::int64_t memory_refused = 0;
+  std::int64_t pages_written = 0;
+  std::int64_t pages_read = 0;
+  std::int64_t pages_corrupted = 0;  ///< read something that nobody wrote there: a bug
+  std::int64_t pages_reaped = 0;
   std::int64_t files_opened = 0;
   std::int64_t reads_of_others = 0;
   std::int64_t reads_too_late = 0;

@@ -3,7 +3,8 @@
 /// What processes do on the `storm` machine: they fork, clone, exec, map, look at each other, keep
 /// each other's address spaces in every way that Linux knows, are killed, and exit.
 ///
-///     life.cpp      births, program changes, memory
+///     life.cpp      births, program changes
+///     memory.cpp    what programs map, write and read
 ///     holders.cpp   files, fences, events: who keeps what, and lets go where
 ///     exits.cpp     exit, in the kernel's order; the OOM killer and its reaper
 ///     attacker.cpp  who asks to look at exiting programs
@@ -75,7 +76,12 @@ class workload {
     tally denied_after_exit;
     tally failed_open;
     tally descriptors_stolen;  // of those, how many while the files were still open
-    tally memory_refused;      // no frame, or no room
+    tally forks_refused;       // no memory, or the parent was reaped
+    tally memory_refused;      // a hole, no memory
+    tally pages_written;
+    tally pages_read;
+    tally pages_corrupted;
+    tally pages_reaped;
   };
   [[nodiscard]] const figures& so_far() const noexcept { return figures_; }
   /// Not freed.
@@ -93,7 +99,12 @@ class workload {
   void clone_thread(task_contents& me);
   void vfork(task_contents& me);
   void exec(unsigned cpu, task_contents& me);
-  void use_memory(unsigned cpu, task_contents& me);
+
+  // memory.cpp
+  void use_memory(mappings& space, chance& random);
+  void write_to(mappings& space, std::uint64_t address, mm::force how);
+  void look_at(mappings& space, std::uint64_t address, mm::force how);
+  void look_somewhere(mappings& space, chance& random);
 
   // holders.cpp
   void open_proc(unsigned cpu, task_contents& me);
@@ -102,10 +113,10 @@ class workload {
   void close_one(unsigned cpu, task_contents& me);
   void pass_file(task_contents& me);
   void close(unsigned cpu, file& f);
-  void read_from(unsigned cpu, const held& kept);
+  void read_from(unsigned cpu, const held& kept, chance& random);
   void give_to_device(unsigned cpu, task_contents& me);
   void register_event(unsigned cpu, task_contents& me);
-  void work_for(unsigned cpu, const held& kept);
+  void work_for(unsigned cpu, const held& kept, chance random);
 
   // exits.cpp
   void exit_files(unsigned cpu, task_contents& me);
@@ -114,7 +125,7 @@ class workload {
   bool oom_kill_is_due() const noexcept;
   void out_of_memory(unsigned cpu, task_contents& me);
   void process_mrelease(unsigned cpu, task_contents& me);
-  void reap(unsigned cpu, const identity_ref& victim);
+  void reap(identity& victim);
 
   storm_machine& machine_;
   const workload_size size_;

@@ -62,6 +62,12 @@ json design_json(const storm_figures& f) {
           {"denied_after_exit", f.denied_after_exit},
           {"failed_open", f.failed_open},
           {"descriptors_stolen", f.descriptors_stolen},
+          {"pages_reaped", f.pages_reaped},
+          {"forks_refused", f.forks_refused},
+          {"memory_refused", f.memory_refused},
+          {"pages_written", f.pages_written},
+          {"pages_read", f.pages_read},
+          {"pages_corrupted", f.pages_corrupted},
           {"files_opened", f.files_opened},
           {"reads_of_others", f.reads_of_others},
           {"reads_too_late", f.reads_too_late},
@@ -88,6 +94,10 @@ void print(const std::vector<storm_figures>& all) {
   number("processes", &storm_figures::processes);
   number("tasks", &storm_figures::tasks);
   number("OOM kills", &storm_figures::oom_kills);
+  number("  pages reaped", &storm_figures::pages_reaped);
+  number("pages written", &storm_figures::pages_written);
+  number("pages read", &storm_figures::pages_read);
+  number("  with what nobody wrote there", &storm_figures::pages_corrupted);
   number("interrupts", &storm_figures::interrupts);
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
     t.row(fmt::format("drops by {}", machine::holder_names[i]),
@@ -120,6 +130,8 @@ void check(const storm_figures& f) {
     throw std::runtime_error(fmt::format("storm, {}: {}", f.lifetimes->id, what));
   };
   if (!f.nothing_left()) wrong("something is left at the end; this is a bug, please report it");
+  if (f.pages_corrupted != 0)
+    wrong("memory had what nobody wrote there; this is a bug, please report it");
   if (f.failed_open != 0 && !may_fail_open(*f.lifetimes))
     wrong("an access check failed open; this is a bug, please report it");
 }
