@@ -18,8 +18,13 @@ template <class P>
 void mappings<P>::exit_mmap() noexcept {
   vma_reserve<P> gone;  // files are dropped after the lock
   {
+    const write_guard locked(owner_.mmap_lock());
+    owner_.notifiers().release();
+  }
+  {
     const read_guard locked(owner_.mmap_lock());
     for (const vm_area<P>& v : vmas_) {
+      const invalidation<P> told(owner_, v.start, v.end);
       const page_table_guard table(page_table_);
       zap(v.start, v.end);
     }
@@ -28,6 +33,8 @@ void mappings<P>::exit_mmap() noexcept {
     owner_.flags().set(mmf::oom_skip);
   }
   const write_guard locked(owner_.mmap_lock());
+  // Whoever holds the identity may have subscribed meanwhile.
+  if (owner_.notifiers().any()) owner_.notifiers().release();
   // Tables that two VMAs share go with the second: below it nothing is mapped any more.
   for (tree_iterator v = vmas_.begin(); v != vmas_.end();) {
     const std::uint64_t start = v->start;

@@ -10,6 +10,7 @@
 
 #include "trefoil/mm/kernel.hpp"
 #include "trefoil/mm/mm_flags.hpp"
+#include "trefoil/mm/notifier_table.hpp"
 #include "trefoil/mm/reap_view.hpp"
 #include "trefoil/mm/rw_semaphore.hpp"
 #include "trefoil/mm/user_namespace.hpp"
@@ -73,6 +74,11 @@ class identity {
     return done;
   }
 
+  /// Who is told of changes of the mappings; notifier.hpp has the way in.
+  [[nodiscard]] notifier_table<P>& notifiers() noexcept { return notifiers_; }
+  /// The mappings have not been torn down. mmap_lock is held.
+  [[nodiscard]] bool has_mappings() const noexcept { return view_ != nullptr; }
+
   /// Called by the mappings: at their birth, when nobody else knows the object, and under mmap_lock
   /// for writing when they go.
   void publish(reap_view* view) noexcept { view_ = view; }
@@ -92,7 +98,8 @@ class identity {
   const std::uint64_t number_;
   account account_{};
   rw_semaphore<P> mmap_lock_{lock_class::mmap_lock};
-  reap_view* view_ = nullptr;  // guarded by mmap_lock_
+  reap_view* view_ = nullptr;    // guarded by mmap_lock_
+  notifier_table<P> notifiers_;  // guarded by mmap_lock_
   mm_flags<P> flags_;
   typename P::template atomic<dumpable> dumpable_{dumpable::user};
   typename P::template atomic<std::int64_t> pinned_{0};

@@ -15,7 +15,7 @@ namespace trefoil::mm {
 /// | class         | kind         | may be taken at        | guards                                  |
 /// | ------------- | ------------ | ---------------------- | --------------------------------------- |
 /// | `mmap_lock`   | rw_semaphore | `process`              | VMAs; page tables, for writing alone    |
-/// | `notifiers`   | rw_semaphore | `process`              | the notifier table of an identity       |
+/// | `notifiers`   | spinlock     | `atomic` and above     | the sequence count of interval notifiers |
 /// | `page_table`  | spinlock     | `atomic` and above     | page tables, beside mmap_lock for reading |
 /// | `file`        | spinlock     | `atomic` and above     | which frame is which page of a file     |
 /// | `pgd_lock`    | spinlock     | `atomic` and above     | pgd_list, the kernel half               |

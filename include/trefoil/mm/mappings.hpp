@@ -188,6 +188,7 @@ class mappings : reap_view {
   address_result move(const remap& r, vm_area<P>& v, vma_reserve<P>& reserve) noexcept;
   address_result move_all(const remap& r, vma_reserve<P>& reserve) noexcept;
   address_result move_to(remap r, vma_reserve<P>& reserve) noexcept;
+  [[nodiscard]] error shrink(const remap& r, vma_reserve<P>& reserve) noexcept;
   address_result grow(const remap& r, vm_area<P>& v, vma_reserve<P>& reserve) noexcept;
   [[nodiscard]] bool move_pages(std::uint64_t from, std::uint64_t to, std::uint64_t bytes) noexcept;
   [[nodiscard]] error copy_pages(mappings& parent, vm_area<P>& v) noexcept;

@@ -11,6 +11,7 @@
 /// | ... mmap, munmap · mprotect · mremap · brk         | mmap.hpp mprotect.hpp mremap.hpp brk.hpp |
 /// | ... faults, copy-on-write · access from outside    | fault.hpp remote_access.hpp |
 /// | ... fork · exit, the OOM reaper                    | fork.hpp exit.hpp reap_view.hpp |
+/// | who is told of changes                             | notifier.hpp notifier_table.hpp invalidation.hpp |
 /// | VMAs, their tree, where there is room              | vma.hpp vma_tree.hpp hole_cache.hpp |
 /// | files in memory (memfd, shared anonymous memory)   | file.hpp             |
 /// | x86-64 tables as hardware walks them               | page_table.hpp       |
@@ -25,7 +26,9 @@
 /// Locks, outer first; teardowns take them, so whoever holds one runs at a level below theirs (the
 /// locks' guards see to it):
 ///
-///     mmap_lock                VMAs, page tables; taken by mappings' calls and their teardown
+///     mmap_lock                VMAs, page tables, the notifier table; taken by mappings' calls and
+///                              their teardown, and by identity's reap()
+///       notifiers              the sequence count of interval notifiers
 ///       page_table             page tables, beside mmap_lock for reading
 ///         file                 which frame is which page of a file
 ///           frames             free frames
@@ -47,6 +50,7 @@
 #include "trefoil/mm/kernel.hpp"
 #include "trefoil/mm/lock_class.hpp"
 #include "trefoil/mm/mappings.hpp"
+#include "trefoil/mm/notifier.hpp"
 #include "trefoil/mm/page_directory.hpp"
 #include "trefoil/mm/page_table.hpp"
 #include "trefoil/mm/rw_semaphore.hpp"

@@ -77,7 +77,8 @@ address_result mappings<P>::mmap(std::uint64_t hint, std::uint64_t length, unsig
 
   vma_kind<P> kind;
   kind.flags = (protection & vm_flag::access) | vm_flag::may_write |
-               ((flags & map_flag::noreserve) != 0 ? vm_flag::noreserve : 0);
+               ((flags & map_flag::noreserve) != 0 ? vm_flag::noreserve : 0) |
+               ((flags & map_flag::stack) != 0 ? vm_flag::no_huge_page : 0);
   const unsigned type = flags & map_flag::type_mask;
   const bool shared = type == map_flag::shared || type == map_flag::shared_validate;
   if (shared) kind.flags |= vm_flag::shared;

@@ -83,12 +83,17 @@ address_result mappings<P>::mremap(std::uint64_t start, std::uint64_t old_length
     if (wrong != error::none) return wrong;
     if (r.fixed) return move_to(r, reserve);
     if (r.grows()) return grow(r, *v, reserve);
-    if (r.shrinks()) {
-      const error e = unmap(start + r.new_length, start + r.old_length, reserve);
-      if (e != error::none) return e;
-    }
-    return start;
+    const error e = shrink(r, reserve);
+    return e == error::none ? address_result(start) : address_result(e);
   }
+}
+
+/// What is behind it goes, whatever it is: other VMAs, too. (shrink_vma)
+template <class P>
+error mappings<P>::shrink(const remap& r, vma_reserve<P>& reserve) noexcept {
+  if (!r.shrinks()) return error::none;
+  if (r.old_length > user_end - r.start) return error::einval;
+  return unmap(r.start + r.new_length, r.start + r.old_length, reserve);
 }
 
 /// In its place if there is room behind it, else elsewhere. (expand_vma)
@@ -132,11 +137,9 @@ template <class P>
 address_result mappings<P>::move_to(remap r, vma_reserve<P>& reserve) noexcept {
   error wrong = unmap(r.new_start, r.new_start + r.new_length, reserve);
   if (wrong != error::none) return wrong;
-  if (r.shrinks()) {
-    wrong = unmap(r.start + r.new_length, r.start + r.old_length, reserve);
-    if (wrong != error::none) return wrong;
-    r.old_length = r.new_length;
-  }
+  wrong = shrink(r, reserve);
+  if (wrong != error::none) return wrong;
+  r.old_length = std::min(r.old_length, r.new_length);
   vm_area<P>* const v = vmas_.lookup(r.start);
   if (v == nullptr) return error::efault;
   return move(r, *v, reserve);

@@ -35,6 +35,7 @@ inline constexpr unsigned type_mask = 0x0F;
 inline constexpr unsigned fixed = 0x10;
 inline constexpr unsigned anonymous = 0x20;
 inline constexpr unsigned noreserve = 0x4000;
+inline constexpr unsigned stack = 0x2'0000;
 inline constexpr unsigned fixed_noreplace = 0x10'0000;
 }  // namespace map_flag
 
@@ -48,6 +49,8 @@ inline constexpr unsigned shared = 0x8;
 inline constexpr unsigned may_write = 0x20;     ///< mprotect may add `write`
 inline constexpr unsigned account = 0x10'0000;  ///< its pages are promised memory (overcommit)
 inline constexpr unsigned noreserve = 0x20'0000;
+/// There are none here; but MAP_STACK sets it, and what differs in it is not joined.
+inline constexpr unsigned no_huge_page = 0x4000'0000;
 }  // namespace vm_flag
 
 /// What others see of a VMA: a line of /proc/PID/maps.
