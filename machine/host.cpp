@@ -15,7 +15,8 @@ host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform
       flavour_(kernel),
       ledger_(kernel),
       kernel_(frames, ledger_),
-      root_namespace_(make<mm::user_namespace<platform>>(0U)) {
+      root_namespace_(make<mm::user_namespace<platform>>(0U)),
+      checker_(kernel) {
   if (cpus != 0) static_cast<void>(at(cpus - 1));
 }
 
@@ -24,6 +25,10 @@ host::~host() = default;
 cpu& host::at(unsigned cpu) {
   while (cpu >= cpus_.size()) cpus_.push_back(std::make_unique<machine::cpu>(ledger_));
   return *cpus_[cpu];
+}
+
+void host::check_locks() noexcept {
+  for (const std::unique_ptr<machine::cpu>& c : cpus_) c->as_processor().checker = &checker_;
 }
 
 void host::run_deferred(unsigned cpu, deferred<platform>& node, holder whose, place where) {

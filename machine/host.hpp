@@ -11,6 +11,7 @@
 ///     platform.hpp cpu.hpp     CPUs, as the mechanism sees them
 ///     held.hpp held_slot.hpp task.hpp    typed references, and slots of them
 ///     ledger.hpp histogram.hpp what the teardowns count
+///     lock_checker.hpp         who may take which lock
 ///     access.hpp   may somebody look at a task?
 ///
 /// Two drivers, over this same code:
@@ -128,6 +129,10 @@ class host {
   /// Page directories alive, from the list that they are on.
   [[nodiscard]] std::size_t listed() const noexcept { return kernel_.page_directories(); }
 
+  /// From now on locks are checked, on all CPUs there are. Before they run.
+  void check_locks() noexcept;
+  [[nodiscard]] const lock_checker& locks() const noexcept { return checker_; }
+
  protected:
   /// `frames` outlives the machine; machines may share it.
   host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
@@ -166,6 +171,7 @@ class host {
   mm::kernel<platform> kernel_;
   ref<mm::user_namespace<platform>> root_namespace_;
   std::vector<std::unique_ptr<machine::cpu>> cpus_;
+  lock_checker checker_;
   tally count_operations_;
   std::array<tally, holder_kinds> drops_{};
   bool counting_ = true;

@@ -16,6 +16,7 @@ storm_machine::storm_machine(const design& lifetimes, mm::frame_allocator<platfo
     c.number = i;
     c.random = chance(seed + i);
   }
+  check_locks();
 }
 
 storm_machine::~storm_machine() = default;

@@ -87,6 +87,9 @@ storm_figures storm(const design& lifetimes, const storm_options& options) {
     f.interrupts = machine.interrupts_taken();
     f.switches = machine.switches();
     f.cpus_offlined = machine.cpus_offlined();
+    f.lock_reports = static_cast<std::int64_t>(machine.locks().count());
+    for (const lock_checker::report& r : machine.locks().reports())
+      f.lock_faults.push_back(describe(r));
     const ledger& notes = machine.figures();
     for (std::size_t i = 0; i < f.drops.size(); ++i)
       f.drops[i] = machine.drops(static_cast<holder>(i));

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "machine/design.hpp"
 #include "machine/storm/workload.hpp"
@@ -60,6 +62,9 @@ struct storm_figures {
   std::int64_t denied_after_exit = 0;
   std::int64_t failed_open = 0;
   std::int64_t descriptors_stolen = 0;
+
+  std::int64_t lock_reports = 0;  ///< broken rules of locks
+  std::vector<std::string> lock_faults;
 
   // What is left. All zero, or something has leaked.
   std::int64_t live_at_end = 0;  ///< tasks, and tiers of address spaces

@@ -77,6 +77,7 @@ json design_json(const storm_figures& f) {
           {"interrupts", f.interrupts},
           {"switches", f.switches},
           {"cpus_offlined", f.cpus_offlined},
+          {"lock_reports", f.lock_reports},
           {"live_at_end", f.live_at_end},
           {"frames_at_end", f.frames_at_end},
           {"listed_at_end", f.listed_at_end},
@@ -130,6 +131,7 @@ void check(const storm_figures& f) {
     throw std::runtime_error(fmt::format("storm, {}: {}", f.lifetimes->id, what));
   };
   if (!f.nothing_left()) wrong("something is left at the end; this is a bug, please report it");
+  if (f.lock_reports != 0) wrong(f.lock_faults.front() + "; this is a bug, please report it");
   if (f.pages_corrupted != 0)
     wrong("memory had what nobody wrote there; this is a bug, please report it");
   if (f.failed_open != 0 && !may_fail_open(*f.lifetimes))
