@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "machine/held.hpp"
 #include "machine/holder.hpp"
+#include "machine/storm/secondary_mmu.hpp"
 
 namespace trefoil::machine {
 
@@ -21,8 +23,19 @@ namespace trefoil::machine {
 /// | `userfaultfd` | struct_only   | promotes for each fault that it resolves                    | fs/userfaultfd.c |
 /// | `umem`        | struct_only   | accounts pinned pages, after the exit as well               | drivers/infiniband/core/umem.c |
 /// | `kvm`         | struct_only   | compares: is it still this one?                             | virt/kvm/kvm_main.c |
+/// | `notifier`    | struct_only   | is told of every change (secondary_mmu.hpp)                 | mm/mmu_notifier.c |
+/// | `interval_notifier` | struct_only | is told of changes of one range, and mirrors it           | the same |
 /// | `vhost`       | struct_only   | a kernel thread promotes, and works in it (kthread_use_mm)  | drivers/vhost/vhost.c |
-enum class file_kind : std::uint8_t { proc_mem, proc_maps, userfaultfd, umem, kvm, vhost };
+enum class file_kind : std::uint8_t {
+  proc_mem,
+  proc_maps,
+  userfaultfd,
+  umem,
+  kvm,
+  vhost,
+  notifier,
+  interval_notifier
+};
 
 [[nodiscard]] constexpr holder holder_of(file_kind k) noexcept {
   return k == file_kind::proc_mem || k == file_kind::proc_maps ? holder::proc_handle
@@ -32,7 +45,9 @@ enum class file_kind : std::uint8_t { proc_mem, proc_maps, userfaultfd, umem, kv
 struct file {
   file_kind kind;
   held kept;
-  std::int64_t pinned_pages = 0;  ///< umem: what it has accounted
+  std::int64_t pinned_pages = 0;            ///< umem: what it has accounted
+  std::unique_ptr<shadow_tables> shadow{};  ///< notifier
+  std::unique_ptr<mirrored_word> mirror{};  ///< interval_notifier
 };
 
 /// The open files of a process, or those on their way from one to another. Thread-safe.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who keeps what of an address space, and where they let go.
-#include <algorithm>
+#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "machine/access.hpp"
@@ -42,9 +43,20 @@ void workload::open_proc(unsigned cpu, task_contents& me) {
 
 /// Files that keep the address space of who opens them.
 void workload::open_own(task_contents& me) {
-  static constexpr file_kind kinds[]{file_kind::userfaultfd, file_kind::umem, file_kind::kvm,
-                                     file_kind::vhost};
-  file opened{kinds[me.life.below(4)], machine_.hold(holder::struct_only, me.mms.mm)};
+  static constexpr file_kind kinds[]{file_kind::userfaultfd, file_kind::umem,
+                                     file_kind::kvm,         file_kind::vhost,
+                                     file_kind::notifier,    file_kind::interval_notifier};
+  file opened{kinds[me.life.below(std::size(kinds))],
+              machine_.hold(holder::struct_only, me.mms.mm)};
+  if (opened.kind == file_kind::notifier) {
+    opened.shadow = std::make_unique<shadow_tables>();
+    if (!opened.shadow->subscribe(me.mms.mm.load<identity>())) ++figures_.notifier_faults;
+  }
+  if (opened.kind == file_kind::interval_notifier) {
+    opened.mirror = std::make_unique<mirrored_word>();
+    if (!opened.mirror->insert(me.mms.mm.load<identity>(), some_page(me.life), mm::page_size))
+      ++figures_.notifier_faults;
+  }
   if (opened.kind == file_kind::umem) {
     opened.pinned_pages = 1 + me.life.below(16);
     opened.kept.share_identity()->account_pinned(opened.pinned_pages);
@@ -56,16 +68,19 @@ void workload::open_own(task_contents& me) {
 void workload::use_file(unsigned cpu, task_contents& me) {
   held kept;  // one's own while it is used: another thread may close the file
   file_kind kind{};
-  me.group().files().look_at(me.life.below(1U << 16), [&](const file& f) {
+  me.group().files().look_at(me.life.below(1U << 16), [&](file& f) {
     kind = f.kind;
     kept = f.kept;
+    if (f.mirror != nullptr) use_mirror(cpu, f);
   });
   if (!kept) return;
   switch (kind) {
     case file_kind::proc_mem:
     case file_kind::proc_maps:
     case file_kind::userfaultfd: read_from(cpu, kept, me.life); break;
-    case file_kind::umem: break;
+    case file_kind::umem:
+    case file_kind::notifier:
+    case file_kind::interval_notifier: break;
     case file_kind::kvm:
       // Is it still the same one? An address that is used again must not pass for it.
       if (kept.share_identity() == me.mms.mm.load<identity>())
@@ -79,6 +94,16 @@ void workload::use_file(unsigned cpu, task_contents& me) {
       break;
   }
   machine_.drop(cpu, kept, holder_of(kind), place::task);
+}
+
+/// What the device has is what was there when it looked, or it was told.
+void workload::use_mirror(unsigned cpu, file& f) {
+  const std::uint64_t address = f.mirror->start();
+  check_contents(address, f.mirror->word().value_or(0));
+  user_ref user = f.kept.promote();
+  if (!user) return;
+  f.mirror->mirror(*user, address);
+  machine_.mmput(cpu, std::move(user));
 }
 
 /// Promotes, looks, and lets go; the last user may have been anybody meanwhile. (mem_rw, m_start)
@@ -115,6 +140,12 @@ void workload::close_one(unsigned cpu, task_contents& me) {
 }
 
 void workload::close(unsigned cpu, file& f) {
+  if (f.shadow != nullptr) {
+    f.shadow->unsubscribe();
+    figures_.notified += f.shadow->told();
+    if (!f.shadow->sound()) ++figures_.notifier_faults;
+  }
+  if (f.mirror != nullptr) f.mirror->remove();
   if (f.pinned_pages != 0) f.kept.share_identity()->account_pinned(-f.pinned_pages);
   machine_.drop(cpu, f.kept, holder_of(f.kind), place::task);
 }

@@ -64,11 +64,19 @@ void workload::look_at(mappings& space, std::uint64_t address, mm::force how) {
   std::uint64_t value = 0;
   if (space.copy_from(address, &value, sizeof value, how) != sizeof value) return;
   ++figures_.pages_read;
+  check_contents(address, value);
+}
+
+void workload::check_contents(std::uint64_t address, std::uint64_t value) noexcept {
   if (value != 0 && value != contents_of(address)) ++figures_.pages_corrupted;
 }
 
+std::uint64_t workload::some_page(chance& random) noexcept {
+  return page_at(random.below(arena_pages));
+}
+
 void workload::look_somewhere(mappings& space, chance& random) {
-  look_at(space, page_at(random.below(arena_pages)), mm::force::yes);
+  look_at(space, some_page(random), mm::force::yes);
 }
 
 }  // namespace trefoil::machine

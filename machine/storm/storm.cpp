@@ -51,6 +51,8 @@ void copy(const workload::figures& from, storm_figures& to) {
   to.fences = from.fences;
   to.events = from.events;
   to.kthread_uses = from.kthread_uses;
+  to.notified = from.notified;
+  to.notifier_faults = from.notifier_faults;
   to.attempts = from.attempts;
   to.denied = from.denied;
   to.denied_after_exit = from.denied_after_exit;

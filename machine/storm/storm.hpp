@@ -48,6 +48,8 @@ struct storm_figures {
   std::int64_t fences = 0;
   std::int64_t events = 0;
   std::int64_t kthread_uses = 0;
+  std::int64_t notified = 0;
+  std::int64_t notifier_faults = 0;  ///< promises to notifiers that were broken: a bug
   std::int64_t interrupts = 0;
   std::int64_t switches = 0;
   std::int64_t cpus_offlined = 0;

@@ -69,7 +69,8 @@ class workload {
     tally fences;
     tally events;
     tally kthread_uses;
-    tally notified;
+    tally notified;         // changes that subscribers were told of
+    tally notifier_faults;  // broken promises to them
     tally attempts;
     tally allowed;
     tally denied;
@@ -105,6 +106,8 @@ class workload {
   void write_to(mappings& space, std::uint64_t address, mm::force how);
   void look_at(mappings& space, std::uint64_t address, mm::force how);
   void look_somewhere(mappings& space, chance& random);
+  void check_contents(std::uint64_t address, std::uint64_t value) noexcept;
+  static std::uint64_t some_page(chance& random) noexcept;
 
   // holders.cpp
   void open_proc(unsigned cpu, task_contents& me);
@@ -113,6 +116,7 @@ class workload {
   void close_one(unsigned cpu, task_contents& me);
   void pass_file(task_contents& me);
   void close(unsigned cpu, file& f);
+  void use_mirror(unsigned cpu, file& f);
   void read_from(unsigned cpu, const held& kept, chance& random);
   void give_to_device(unsigned cpu, task_contents& me);
   void register_event(unsigned cpu, task_contents& me);

@@ -74,6 +74,8 @@ json design_json(const storm_figures& f) {
           {"fences", f.fences},
           {"events", f.events},
           {"kthread_uses", f.kthread_uses},
+          {"notified", f.notified},
+          {"notifier_faults", f.notifier_faults},
           {"interrupts", f.interrupts},
           {"switches", f.switches},
           {"cpus_offlined", f.cpus_offlined},
@@ -132,6 +134,8 @@ void check(const storm_figures& f) {
   };
   if (!f.nothing_left()) wrong("something is left at the end; this is a bug, please report it");
   if (f.lock_reports != 0) wrong(f.lock_faults.front() + "; this is a bug, please report it");
+  if (f.notifier_faults != 0)
+    wrong("a notifier was not told right; this is a bug, please report it");
   if (f.pages_corrupted != 0)
     wrong("memory had what nobody wrote there; this is a bug, please report it");
   if (f.failed_open != 0 && !may_fail_open(*f.lifetimes))
