@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "trefoil/mm/frame_allocator.hpp"
+#include "trefoil/mm/platform.hpp"
 #include "trefoil/mm/spinlock.hpp"
 
 namespace trefoil::mm {
@@ -16,21 +17,13 @@ namespace trefoil::mm {
 template <class P>
 class page_directory;
 
-/// One per machine; outlives every address space on it.
-///
-/// What this layer asks of its platform P, beyond what the mechanism asks:
-///
-/// | member                 | what it is                                                             |
-/// | ---------------------- | ---------------------------------------------------------------------- |
-/// | `traits`               | traits of address spaces (staged.hpp): counts, reclaimer, storage      |
-/// | `namespace_traits`     | those of user namespaces and of other objects that stand beside        |
-/// | `ledger`               | told of births and teardowns by the tiers themselves, so that figures are counted where things happen |
-/// | `ledger::account`      | what the ledger notes with each address space; value-initialised       |
-/// | `ledger::mappings_born(account&)`, `mappings_gone`, the same for `page_directory` and `identity` | called at the end of each construction and teardown; noexcept, any level |
+/// One per machine; outlives every address space on it. platform.hpp says what P is.
 ///
 /// Lock order: pgd_lock, then the frame allocator's lock.
 template <class P>
 class kernel {
+  static_assert(detail::check_platform<P>::passed);
+
  public:
   using ledger_type = typename P::ledger;
 

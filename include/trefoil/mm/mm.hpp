@@ -20,6 +20,9 @@
 /// | user namespaces, whose last put needs to sleep     | user_namespace.hpp   |
 /// | what all of a machine share: pgd_list, kernel half | kernel.hpp           |
 /// | physical memory: counted frames                    | frame_allocator.hpp  |
+/// | init_mm, efi_mm, tboot_mm                          | static_mms.hpp       |
+/// | the calls by their names in Linux (not included here) | kernel_names.hpp  |
+/// | what is asked of the platform                      | platform.hpp         |
 /// | why a call failed                                  | error.hpp            |
 /// | locks, and their names                             | rw_semaphore.hpp spinlock.hpp lock_class.hpp |
 ///
@@ -37,7 +40,7 @@
 ///
 /// What is dropped because of a change of mappings (files) is dropped after mmap_lock.
 ///
-/// Everything is a template over a platform: kernel.hpp says what is asked of it.
+/// Everything is a template over a platform (platform.hpp).
 #pragma once
 
 #include "trefoil/mm/address_space.hpp"
@@ -53,6 +56,8 @@
 #include "trefoil/mm/notifier.hpp"
 #include "trefoil/mm/page_directory.hpp"
 #include "trefoil/mm/page_table.hpp"
+#include "trefoil/mm/platform.hpp"
 #include "trefoil/mm/rw_semaphore.hpp"
 #include "trefoil/mm/spinlock.hpp"
+#include "trefoil/mm/static_mms.hpp"
 #include "trefoil/mm/user_namespace.hpp"
