@@ -110,7 +110,7 @@ TYPED_TEST(rw_semaphore_test, AWriterGetsInThoughThereAreAlwaysReaders) {
       while (!done) {
         const typename TestFixture::reader locked(this->lock);
         turn = me;
-        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
         // Leaves only when the other one is in, or has to wait.
         while (!done && turn == me && std::chrono::steady_clock::now() < until) {
           std::this_thread::yield();
