@@ -226,6 +226,91 @@ TEST_F(notifiers, OfIntervalsHearOfTheirsAlone) {
   EXPECT_EQ(box.notes.identities(), 0);
 }
 
+// ---- the handshake, step by step ----------------------------------------------------------------
+
+/// Stops whoever changes the range, where a test wants it.
+class stop : public trefoil::mm::interval_notifier<platform> {
+ public:
+  void invalidate(std::uint64_t, std::uint64_t, std::uint32_t sequence) noexcept override {
+    set_sequence(sequence);
+    when_told(++told);
+  }
+  std::function<void(int)> when_told;
+  std::atomic<int> told{0};
+};
+
+class handshake : public exit_and_reap {
+ protected:
+  handshake() { platform::alone = false; }
+  ~handshake() override { platform::alone = true; }
+  handshake(const handshake&) = delete;
+  handshake& operator=(const handshake&) = delete;
+
+  user_ref victim = new_space();
+  bare_ref bare = victim.share<identity>();
+  stop gate;
+
+  /// It is told by the exit when notifiers are released, by the exit before it unmaps the range, and
+  /// by the reaper.
+  static constexpr int exit_unmaps = 2;
+};
+
+TEST_F(handshake, TheExitWaitsForAReaperThatIsInside) {
+  std::atomic<bool> reaper_is_inside{false};
+  std::atomic<bool> exit_is_over{false};
+  bool over_too_early = false;
+  std::thread oom;
+  gate.when_told = [&](int times) {
+    if (times == exit_unmaps) {
+      // The exit holds mmap_lock for reading, and so may the reaper.
+      oom = std::thread([&] { static_cast<void>(bare->reap()); });
+      while (!reaper_is_inside) std::this_thread::yield();
+    } else if (times == exit_unmaps + 1) {
+      reaper_is_inside = true;
+      // On the reaper's thread. The exit goes on until it wants the lock for writing, and spins.
+      while (!bare->flags().test(mmf::oom_skip)) std::this_thread::yield();
+      const unsigned before = platform::relaxed;
+      while (!exit_is_over && platform::relaxed < before + 100) std::this_thread::yield();
+      over_too_early = exit_is_over;
+    }
+  };
+  ASSERT_TRUE(gate.insert(bare, at, pages * page_size));
+  victim.drop();
+  exit_is_over = true;
+  oom.join();
+  EXPECT_GE(gate.told, exit_unmaps + 1);
+  EXPECT_FALSE(over_too_early);
+  EXPECT_FALSE(bare->reap().reaped);
+  gate.remove();
+  EXPECT_EQ(box.frames.in_use(), pages + 1);
+}
+
+TEST_F(handshake, TheReaperWaitsForAPageTableThatTheExitIsAt) {
+  bool waited = false;
+  std::thread oom;
+  gate.when_told = [&](int times) {
+    if (times != exit_unmaps) return;
+    // The next lock that the exit takes; in it, the reaper comes.
+    lock_word::when_taken = [&](const lock_word*) {
+      std::atomic<bool> through{false};
+      const unsigned before = platform::relaxed;
+      oom = std::thread([&] {
+        static_cast<void>(bare->reap());
+        through = true;
+      });
+      while (!through && platform::relaxed < before + 100) std::this_thread::yield();
+      waited = !through;
+      if (!waited) oom.join();
+    };
+  };
+  ASSERT_TRUE(gate.insert(bare, at, pages * page_size));
+  victim.drop();
+  if (oom.joinable()) oom.join();
+  EXPECT_TRUE(waited);
+  gate.remove();
+  EXPECT_EQ(box.frames.in_use(), pages + 1);
+}
+
 /// What a device made of a page is thrown away before the page can be another's.
 TEST_F(notifiers, OfIntervalsNeverServeAPageThatWent) {
   platform::alone = false;
