@@ -209,6 +209,61 @@ TEST_F(concurrency, SharedMemoryIsOneForAll) {
   EXPECT_EQ(box.frames.in_use(), 0U);
 }
 
+// ---- which locks -----------------------------------------------------------------------------------
+
+/// What a call locks, in order; the frame allocator's own lock left out.
+std::vector<std::string> locks_of(const std::function<void()>& f) {
+  std::vector<trefoil::mm::lock_class> all;
+  platform::taken = &all;
+  f();
+  platform::taken = nullptr;
+  std::vector<std::string> names;
+  for (const trefoil::mm::lock_class c : all) {
+    if (c != trefoil::mm::lock_class::frames) names.emplace_back(name_of(c));
+  }
+  return names;
+}
+
+TEST_F(concurrency, EveryCallTakesItsLocks) {
+  using names = std::vector<std::string>;
+  const std::string mmap_lock = "mmap_lock";
+  const std::string table = "page_table_lock";
+  user_ref space = new_space();
+  const ref<file> memfd = make<file>(box.all, page_size);
+  EXPECT_EQ(locks_of([&] { expect(space->fault(base) == fault_result::ok); }),
+            (names{mmap_lock, table, table}))
+      << "a look, and the page";
+  EXPECT_EQ(locks_of([&] { expect(space->fault(base) == fault_result::ok); }),
+            (names{mmap_lock, table}));
+  user_ref child;
+  EXPECT_EQ(locks_of([&] { child = trefoil::mm::fork(space, 2); }),
+            (names{"pgd_lock", mmap_lock, mmap_lock}));
+  EXPECT_EQ(locks_of([&] { expect(space->fault(base, access::write) == fault_result::ok); }),
+            (names{mmap_lock, table, table, table}))
+      << "a look, what to copy, the copy";
+  std::uint64_t word = 1;
+  EXPECT_EQ(locks_of([&] { space->copy_to(base, &word, sizeof word); }), (names{mmap_lock, table}));
+  EXPECT_EQ(locks_of([&] { expect(space->munmap(base, page_size) == error::none); }),
+            names{mmap_lock});
+  EXPECT_EQ(locks_of([&] {
+              expect(bool(space->mmap(base, page_size, rw, flag::shared | flag::fixed, {memfd})));
+            }),
+            names{mmap_lock});
+  EXPECT_EQ(locks_of([&] { expect(space->fault(base) == fault_result::ok); }),
+            (names{mmap_lock, table, "file", table}));
+  EXPECT_EQ(locks_of([&] { expect(space->mprotect(base, page_size, prot::read) == error::none); }),
+            names{mmap_lock});
+  EXPECT_EQ(locks_of([&] { expect(bool(space->mremap(base, page_size, 2 * page_size, 1))); }),
+            names{mmap_lock});
+  EXPECT_EQ(locks_of([&] { static_cast<void>(space.at<identity>().reap()); }),
+            (names{mmap_lock, table}))
+      << "one private VMA";
+  EXPECT_EQ(locks_of([&] { child.drop(); }),
+            (names{mmap_lock, mmap_lock, table, mmap_lock, "pgd_lock"}))
+      << "release; unmap; free tables; the page directory";
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST_F(concurrency, TheLastUserUnderMmapLockIsDeferred) {
   user_ref space = new_space();
   const bare_ref bare = space.share<identity>();
