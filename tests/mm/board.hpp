@@ -157,6 +157,28 @@ struct platform {
     }
   }
 
+  /// Every lock of every test: in order, at a level where it may be taken.
+  static void lock_acquire(trefoil::mm::lock_class c, const void*) noexcept {
+    using trefoil::mm::lock_class;
+    const bool waits = c == lock_class::mmap_lock;
+    const context::level here = state().here();
+    bool wrong = false;
+    if (held.empty()) {
+      wrong = here < (waits ? context::process : context::atomic);
+    } else {
+      wrong = waits || c <= held.back();
+    }
+    if (wrong) {
+      ++misuses;
+      std::fprintf(stderr, "%s taken at level %d under %zu locks, the last %s\n", name_of(c).data(),
+                   static_cast<int>(here), held.size(),
+                   held.empty() ? "-" : name_of(held.back()).data());
+    }
+    held.push_back(c);
+    if (taken != nullptr) taken->push_back(c);
+  }
+  static void lock_release(trefoil::mm::lock_class, const void*) noexcept { held.pop_back(); }
+
   struct traits {
     using platform = board::platform;
     using counts = trefoil::default_counts;
@@ -167,6 +189,9 @@ struct platform {
     using reclaimer = trefoil::basic_polled<platform, struct namespaces>;
   };
 
+  static inline thread_local std::vector<trefoil::mm::lock_class> held;
+  /// A test wants to know.
+  static inline thread_local std::vector<trefoil::mm::lock_class>* taken = nullptr;
   static inline std::atomic<int> misuses{0};
   static inline bool alone = true;  // no other thread takes locks
   static inline thread_local unsigned turns = 0;

@@ -40,7 +40,8 @@
 ///
 /// What is dropped because of a change of mappings (files) is dropped after mmap_lock.
 ///
-/// Everything is a template over a platform (platform.hpp).
+/// Everything is a template over a platform (platform.hpp). Needs headers of Boost.Intrusive (tried:
+/// 1.81), and nothing of Boost to link with.
 #pragma once
 
 #include "trefoil/mm/address_space.hpp"

@@ -11,17 +11,16 @@
 
 namespace trefoil::mm {
 
-/// Linux's rw_semaphore in its simplest form that starves nobody for long: whoever has to wait marks
-/// the word, readers that come later wait, too, and the mark goes when the last holder leaves.
+/// Linux's rw_semaphore in its simplest form that starves no writer: one who has to wait says so in
+/// the word, readers that come later let him pass, and when the last reader has left, the lock is his.
 ///
-/// | word                      | meaning                           | a reader | a writer |
-/// | ------------------------- | --------------------------------- | -------- | -------- |
-/// | 0                         | free                              | enters   | enters   |
-/// | n readers                 | held for reading                  | enters   | marks, waits |
-/// | n readers, or the writer, and the mark | somebody waits       | waits    | waits    |
-/// | the writer                | held for writing                  | marks, waits | marks, waits |
-///
-/// The mark never stands alone: whoever leaves last takes it off and wakes all.
+/// | word                         | meaning                                   | a reader    | a writer    |
+/// | ---------------------------- | ----------------------------------------- | ----------- | ----------- |
+/// | 0                            | free                                      | enters      | enters      |
+/// | n                            | n readers                                 | enters      | says so, waits |
+/// | n, or 0, and `pending`       | ... and a writer waits                    | waits       | waits; enters at 0 |
+/// | `writer`                     | a writer; who comes next is open          | waits       | says so, waits |
+/// | any of these and `sleepers`  | whoever leaves last wakes all             |             |             |
 ///
 /// Context: `process`; waits with P::wait where the platform has it, and spins where it has not. Not
 /// recursive, for readers neither. Trivially destructible: an identity that dies at level `any` has one.
@@ -78,13 +77,15 @@ class rw_semaphore {
  private:
   using word_type = std::uint32_t;
   static constexpr word_type writer = word_type{1} << 31;
-  static constexpr word_type mark = word_type{1} << 30;
+  static constexpr word_type sleepers = word_type{1} << 30;
+  static constexpr word_type pending = word_type{1} << 29;
+  static constexpr word_type holders = ~(sleepers | pending);
 
   void lock_shared() noexcept {
     word_type w = word_.load(std::memory_order_relaxed);
-    for (;;) {
-      if ((w & (writer | mark)) != 0) {
-        w = wait_for_change(w);
+    for (int turn = 0;;) {
+      if ((w & (writer | pending)) != 0) {
+        w = wait_for_change(w, w, turn);
       } else if (word_.compare_exchange_weak(w, w + 1, std::memory_order_acquire,
                                              std::memory_order_relaxed)) {
         return;  // acquire: pairs with the writer's release in unlock()
@@ -93,49 +94,51 @@ class rw_semaphore {
   }
   void lock() noexcept {
     word_type w = 0;
-    // acquire: pairs with the releases in unlock() and, through the chain of read-modify-writes, in
-    // every unlock_shared() since the last writer
-    while (!word_.compare_exchange_weak(w, writer, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) {
-      if (w != 0) wait_for_change(w);
-      w = 0;
+    for (int turn = 0;;) {
+      if ((w & holders) != 0) {
+        w = wait_for_change(w, w | pending, turn);
+      } else if (word_.compare_exchange_weak(w, writer | (w & sleepers), std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+        return;  // acquire: pairs with the releases in unlock() and, through the chain of
+                 // read-modify-writes, in every unlock_shared() since the last writer
+      }
     }
   }
   void unlock_shared() noexcept {
     word_type w = word_.load(std::memory_order_relaxed);
     word_type left = 0;
     do {
-      left = ((w - 1) & ~mark) == 0 ? 0 : w - 1;
-      // release: pairs with the acquire in lock()
+      left = w - 1;
+      if ((left & holders) == 0) left &= pending;
     } while (!word_.compare_exchange_weak(w, left, std::memory_order_release,
                                           std::memory_order_relaxed));
-    if (left == 0 && (w & mark) != 0) wake();
+    // release: pairs with the acquire in lock()
+    if ((w & ~left & sleepers) != 0) wake();
   }
   void unlock() noexcept {
     // release: pairs with the acquires in lock() and lock_shared()
-    if ((word_.exchange(0, std::memory_order_release) & mark) != 0) wake();
+    if ((word_.exchange(0, std::memory_order_release) & sleepers) != 0) wake();
   }
 
-  /// Marks the word, sleeps while it is as it was, returns what it is then.
-  word_type wait_for_change(word_type w) noexcept {
+  /// Says `wanted` instead of `w` in the word, spins for some turns and then sleeps while the word is
+  /// like that; returns what it is then.
+  word_type wait_for_change(word_type w, word_type wanted, int& turn) noexcept {
+    bool sleeps_now = false;
     if constexpr (sleeps) {
-      for (int turn = 0; turn < spins; ++turn) {
+      sleeps_now = ++turn > spins;
+      if (sleeps_now) wanted |= sleepers;
+    }
+    if (w != wanted && !word_.compare_exchange_strong(w, wanted, std::memory_order_relaxed,
+                                                      std::memory_order_relaxed)) {
+      return w;
+    }
+    if constexpr (sleeps) {
+      if (sleeps_now) {
+        P::wait(word_, wanted);
+      } else {
         P::relax();
-        const word_type now = word_.load(std::memory_order_relaxed);
-        if (now != w && (now & mark) == 0) return now;
       }
-      w = word_.load(std::memory_order_relaxed);
-      if (w == 0) return 0;
-      const bool marked =
-          (w & mark) != 0 || word_.compare_exchange_strong(w, w | mark, std::memory_order_relaxed,
-                                                           std::memory_order_relaxed);
-      if (marked) P::wait(word_, w | mark);
     } else {
-      // Still marked, so that readers do not overtake writers for ever.
-      if ((w & mark) == 0) {
-        word_.compare_exchange_strong(w, w | mark, std::memory_order_relaxed,
-                                      std::memory_order_relaxed);
-      }
       P::relax();
     }
     return word_.load(std::memory_order_relaxed);
