@@ -153,10 +153,9 @@ void workload::fork(unsigned cpu, task_contents& me) {
   if (!claim_process()) return;
   user_ref space =
       machine_.copy(cpu, me.mms.mm.load(), numbers_.fetch_add(1, std::memory_order_relaxed));
-  if (!space) {
+  if (!space) {  // reaped, or no memory: the child begins with nothing
     ++figures_.forks_refused;
-    born_.fetch_sub(1, std::memory_order_relaxed);
-    return;
+    space = machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
   }
   start(new_process(), &me, std::move(space), me.life);
 }

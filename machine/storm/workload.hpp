@@ -89,6 +89,10 @@ class workload {
   [[nodiscard]] std::int64_t tasks_alive() const noexcept { return alive_; }
 
  private:
+  // attacker.cpp
+  [[nodiscard]] bool ahead() const noexcept;
+  [[nodiscard]] const task_contents* somebody(chance& random) const noexcept;
+
   // life.cpp
   [[nodiscard]] bool enough() const noexcept;
   void act(unsigned cpu, task_contents& me);
