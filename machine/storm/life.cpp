@@ -177,7 +177,13 @@ void workload::vfork(task_contents& me) {
 /// locks are released. (begin_new_exec, exec_mmap; the order since 7.2)
 void workload::exec(unsigned cpu, task_contents& me) {
   if (me.group().running.load(std::memory_order_relaxed) != 1) return;  // other threads first
-  user_ref space = machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
+  namespace_ref owner;                                                  // a container begins
+  if (me.life.one_in(4)) {
+    owner = machine_.create_user_namespace(cpu, 1000);
+    ++figures_.namespaces;
+  }
+  user_ref space =
+      machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed), std::move(owner));
   if (me.life.one_in(2)) space.at<identity>().set_dumpability(mm::dumpable::no);
   user_ref old = machine_.exec(me.mms, std::move(space));
   ++figures_.execs;

@@ -61,6 +61,7 @@ class workload {
     tally processes;  // begun
     tally tasks;
     tally execs;
+    tally namespaces;  // user namespaces
     tally oom_kills;
     tally reaped;
     tally files_opened;

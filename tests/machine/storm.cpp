@@ -38,6 +38,7 @@ void expect_sound(const storm_figures& f) {
   EXPECT_EQ(f.frames_at_end, 0);
   EXPECT_EQ(f.listed_at_end, 0);
   EXPECT_EQ(f.namespaces_at_end, 0);
+  EXPECT_EQ(f.exec_states_at_end, 0);
   EXPECT_EQ(f.pages_corrupted, 0);
   EXPECT_EQ(f.notifier_faults, 0);
   EXPECT_EQ(f.lock_faults, std::vector<std::string>());
@@ -46,6 +47,7 @@ void expect_sound(const storm_figures& f) {
   EXPECT_GE(f.oom_kills, 50);
   EXPECT_GE(f.attempts, 20'000);
   EXPECT_GT(f.interrupts, 0);
+  EXPECT_GT(f.namespaces, 0);
   EXPECT_GT(f.pages_written, 0);
   EXPECT_GT(f.pages_read, 0);
 }

@@ -26,7 +26,7 @@ class exit_and_reap : public board_test {
  protected:
   machine box{200};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
   ref<file> memfd = make<file>(box.all, pages* page_size);
 
   user_ref new_space() {
