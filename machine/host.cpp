@@ -121,6 +121,7 @@ void host::mmput(unsigned cpu, user_ref space, place where) {
 }
 
 void host::mmput_async(unsigned cpu, user_ref space) {
+  if (space) ++drops_[static_cast<std::size_t>(holder::user)];
   run(
       cpu, place::softirq, holder::user, [&] { space.drop(); }, context::any);
 }

@@ -108,6 +108,7 @@ class workload {
 
   // memory.cpp
   void use_memory(mappings& space, chance& random);
+  void call_memory(mappings& space, chance& random);
   void write_to(mappings& space, std::uint64_t address, mm::force how);
   void look_at(mappings& space, std::uint64_t address, mm::force how);
   void look_somewhere(mappings& space, chance& random);
