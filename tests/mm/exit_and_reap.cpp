@@ -287,12 +287,12 @@ TEST_F(handshake, TheExitWaitsForAReaperThatIsInside) {
 
 TEST_F(handshake, TheReaperWaitsForAPageTableThatTheExitIsAt) {
   bool waited = false;
+  std::atomic<bool> through{false};  // written when the exit has gone on
   std::thread oom;
   gate.when_told = [&](int times) {
     if (times != exit_unmaps) return;
     // The next lock that the exit takes; in it, the reaper comes.
     lock_word::when_taken = [&](const lock_word*) {
-      std::atomic<bool> through{false};
       const unsigned before = platform::relaxed;
       oom = std::thread([&] {
         static_cast<void>(bare->reap());
