@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "machine/holder.hpp"
+#include "machine/peak_by_holder.hpp"
 #include "machine/place.hpp"
 #include "machine/tally.hpp"
 
@@ -23,6 +24,7 @@ class ledger {
   struct account {
     std::int64_t mappings_gone_ns = alive;
     std::int64_t page_directory_gone_ns = alive;
+    peak_by_holder::span dead;  // between the two
 
     static constexpr std::int64_t alive = -1;
   };
@@ -30,6 +32,10 @@ class ledger {
   explicit ledger(flavour kernel) noexcept : flavour_(kernel) {}
   ledger(const ledger&) = delete;
   ledger& operator=(const ledger&) = delete;
+
+  /// There is a clock: peaks by holder can be told. Before anything is born; from then on all calls
+  /// are one thread's.
+  void keep_time() noexcept { timed_ = true; }
 
   /// The clock goes on. Precondition: not backwards.
   void advance(std::int64_t now_ns) noexcept {
@@ -47,7 +53,10 @@ class ledger {
 
   /// A stretch of time that no figure counts: the clock may jump, and what dies meanwhile has not
   /// died.
-  void pause() noexcept { paused_ = true; }
+  void pause() noexcept {
+    paused_ = true;
+    dead_held_peak_ = std::max(dead_held_peak_, peaks_.living());
+  }
   void resume(std::int64_t now_ns) noexcept {
     paused_ = false;
     now_ns_ = now_ns;
@@ -63,6 +72,7 @@ class ledger {
     a.mappings_gone_ns = counted_ns_;
     --mappings_;
     ++dead_;
+    if (timed_) peaks_.begin(a.dead, counted_ns_);
   }
   void page_directory_gone(account& a) noexcept;
   void identity_gone(account& a) noexcept;
@@ -105,6 +115,10 @@ class ledger {
   [[nodiscard]] std::int64_t dead_page_directory_ns(holder last) const noexcept {
     return by_last_[static_cast<std::size_t>(last)];
   }
+  /// The most of these at a time.
+  [[nodiscard]] std::int64_t dead_peak(holder last) const noexcept { return peaks_.of(last); }
+  /// And of those that nobody had let go when a stretch of time began that no figure counts.
+  [[nodiscard]] std::int64_t dead_held_peak() const noexcept { return dead_held_peak_; }
   /// The sum of the time between the end of a page directory and that of its identity.
   [[nodiscard]] std::int64_t bare_identity_ns() const noexcept { return identity_ns_; }
   [[nodiscard]] std::int64_t bare_peak() const noexcept { return bare_peak_; }
@@ -123,6 +137,7 @@ class ledger {
  private:
   const flavour flavour_;
   bool paused_ = false;
+  bool timed_ = false;
   std::int64_t now_ns_ = 0;
   std::int64_t counted_ns_ = 0;  // the clock without its jumps
 
@@ -135,7 +150,9 @@ class ledger {
   tally bare_;  // identities without page directory
 
   std::int64_t dead_peak_ = 0;
+  std::int64_t dead_held_peak_ = 0;
   std::int64_t bare_peak_ = 0;
+  peak_by_holder peaks_;
   std::int64_t page_directory_ns_ = 0;  // of the thread that makes time go on
   std::int64_t identity_ns_ = 0;        // the same
   std::array<tally, holder_kinds> by_last_{};

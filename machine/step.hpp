@@ -28,7 +28,9 @@ class step : public host {
   /// `frames` outlives the machine; machines on one thread may share it.
   step(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
        worker_delays delays)
-      : host(lifetimes, kernel, frames), delays_(delays) {}
+      : host(lifetimes, kernel, frames), delays_(delays) {
+    notes().keep_time();
+  }
   ~step() override;
 
   /// The clock goes on to `now_ns`; workers run, at their times, what is due. Not backwards.

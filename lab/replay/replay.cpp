@@ -63,7 +63,9 @@ design_figures figures_of(const world& w, const replay_result& result,
     f.dead_mean_by[i] = mean(ns);
     f.pgd_byte_seconds_dead_by[i] = byte_seconds(ns, options.page_directory_bytes);
     answered_for += ns;
+    f.dead_peak_by[i] = ledger.dead_peak(static_cast<machine::holder>(i));
   }
+  f.dead_peak_held_at_end = ledger.dead_held_peak();
   f.dead_mean_held_at_end = mean(dead_ns - answered_for);
   f.pgd_byte_seconds_held_at_end =
       byte_seconds(dead_ns - answered_for, options.page_directory_bytes);

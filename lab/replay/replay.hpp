@@ -43,6 +43,8 @@ struct design_figures {
   std::int64_t async_mmput = 0;
   double dead_mean = 0;  // page directories without mappings, over time
   std::int64_t dead_peak = 0;
+  std::array<std::int64_t, machine::holder_kinds> dead_peak_by{};
+  std::int64_t dead_peak_held_at_end = 0;
   std::array<double, machine::holder_kinds> dead_mean_by{};  // who let go last
   double dead_mean_held_at_end = 0;
   double pgd_byte_seconds_dead = 0;

@@ -2,6 +2,7 @@
 // Births, program changes.
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "machine/storm/workload.hpp"
@@ -11,7 +12,8 @@ namespace trefoil::machine {
 
 namespace {
 
-constexpr std::int64_t most_tasks = 96;  // at a time, so that they meet each other
+constexpr std::int64_t most_tasks = 96;     // at a time, so that they meet each other
+constexpr unsigned longest_lingering = 64;  // steps
 
 }  // namespace
 
@@ -63,7 +65,18 @@ void workload::step(unsigned cpu, task_ref& task) {
       return;
     case stage::puts_mm:
       machine_.mmput(cpu, std::move(me.mms.leaving));
-      me.now = stage::closes_files;
+      me.steps_left = longest_lingering;
+      me.attempts_met = figures_.attempts;
+      me.now = stage::lingers;
+      return;
+    case stage::lingers:
+      // An exit has more to do before its files are closed (exit_sem, exit_shm). It takes long enough
+      // to be looked at, on a machine where threads take turns, too.
+      if (figures_.attempts >= me.attempts_met + 8 || me.steps_left-- == 0) {
+        me.now = stage::closes_files;
+      } else {
+        std::this_thread::yield();
+      }
       return;
     case stage::closes_files:
       exit_files(cpu, me);

@@ -49,7 +49,7 @@ class process_contents {
 using process = basic_staged<platform::namespace_traits, process_contents>;
 
 /// How far a task is.
-enum class stage : std::uint8_t { lives, leaves_mm, puts_mm, closes_files, is_released };
+enum class stage : std::uint8_t { lives, leaves_mm, puts_mm, lingers, closes_files, is_released };
 
 /// A task. One owner, the scheduler; others find it by its pid, under RCU. (task_struct)
 ///
@@ -69,7 +69,8 @@ class task_contents {
   std::atomic<std::uint32_t> pid{0};  ///< its place in the table
   // Of the CPU that runs it:
   chance life;
-  unsigned steps_left;
+  unsigned steps_left;            // of its stage
+  std::int64_t attempts_met = 0;  // of the attacker, before it lingered
   stage now = stage::lives;
   // Of its end:
   rcu_callback freed;

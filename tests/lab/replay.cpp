@@ -149,6 +149,13 @@ TEST_P(Samples, DesignsDifferAsTheyShould) {
     double means = f.dead_mean_held_at_end;
     for (const double mean : f.dead_mean_by) means += mean;
     EXPECT_NEAR(means, f.dead_mean, 1e-6 * f.dead_mean) << f.design->id;
+    std::int64_t peaks = f.dead_peak_held_at_end;
+    for (const std::int64_t peak : f.dead_peak_by) {
+      EXPECT_LE(peak, f.dead_peak) << f.design->id;
+      peaks += peak;
+    }
+    EXPECT_LE(f.dead_peak_held_at_end, f.dead_peak) << f.design->id;
+    EXPECT_GE(peaks, f.dead_peak) << f.design->id;
   }
 }
 

@@ -292,6 +292,46 @@ TEST_F(Tool, Replays) {
   refused({"replay", file, "--identity-bytes", "0"});
 }
 
+TEST_F(Tool, Storms) {
+  const outcome all = run({"storm", "--processes", "60", "--cpus", "2", "--seed", "9", "--json"});
+  EXPECT_EQ(all.status, 0) << all.err;
+  EXPECT_EQ(all.err, "");
+  const auto json = nlohmann::json::parse(all.out);
+  EXPECT_EQ(json["designs"].size(), 5U);
+  for (const char* const id :
+       {"two-counts", "two-counts-exit-mm", "three-counts", "reversed", "exec-state"}) {
+    const auto& design = json["designs"][id];
+    EXPECT_EQ(design["processes"], 60) << id;
+    EXPECT_GE(design["oom_kills"], 50) << id;
+    EXPECT_GE(design["attempts"], 100'000) << id;
+    for (const char* const context : {"task", "softirq", "hardirq"}) {
+      EXPECT_TRUE(design["deferred"][context].is_number_integer()) << id;
+    }
+    for (const char* const whose :
+         {"user", "lazy-cpu", "exit-mm", "oom-mm", "proc-handle", "struct-only"}) {
+      EXPECT_TRUE(design["drops"][whose].is_number_integer()) << id << ' ' << whose;
+    }
+    for (const char* const key : {"async_mmput", "denied_after_exit", "failed_open"}) {
+      EXPECT_TRUE(design[key].is_number_integer()) << id << ' ' << key;
+    }
+    EXPECT_EQ(design["failed_open"] != 0, std::string_view(id) == "two-counts") << id;
+    for (const char* const key :
+         {"live_at_end", "frames_at_end", "listed_at_end", "namespaces_at_end"}) {
+      EXPECT_EQ(design[key], 0) << id << ' ' << key;
+    }
+  }
+  const outcome table = run({"storm", "--processes", "60", "--design", "reversed"});
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_NE(table.out.find("failed open"), std::string::npos) << table.out;
+  EXPECT_EQ(table.out.find("two-counts"), std::string::npos) << table.out;
+
+  EXPECT_NE(refused({"storm", "--design", "four-counts"}).find("reversed"), std::string::npos);
+  refused({"storm", "--cpus", "0"});
+  refused({"storm", "--cpus", "100000"});
+  refused({"storm", "--processes", "0"});
+  refused({"storm", "--seed", "x"});
+}
+
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {
   const std::string from = write("x.tsv", one_life());
   const pid_t child = start({"import", from, "-o", path("x.trefoil"), "--repeat", "100000000"});
@@ -307,7 +347,8 @@ TEST_F(Tool, HelpsWithExamples) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
                                                 {"import", "--help"},
                                                 {"info", "--help"},
-                                                {"replay", "--help"}}) {
+                                                {"replay", "--help"},
+                                                {"storm", "--help"}}) {
     const outcome help = run(words);
     EXPECT_EQ(help.status, 0);
     EXPECT_NE(help.out.find("Examples:"), std::string::npos) << help.out;

@@ -52,6 +52,10 @@ TEST(ledger_test, TwoCounts) {
   EXPECT_EQ(f.dead_page_directory_ns(holder::struct_only), 300);
   EXPECT_EQ(sum_over_holders(f), f.dead_page_directory_ns());
   EXPECT_EQ(f.dead_peak(), 2);
+  EXPECT_EQ(f.dead_peak(holder::lazy_cpu), 1);
+  EXPECT_EQ(f.dead_peak(holder::struct_only), 1);
+  EXPECT_EQ(f.dead_peak(holder::exit_mm), 0);
+  EXPECT_EQ(f.dead_held_peak(), 0);
   EXPECT_EQ(f.bare_identity_ns(), 0);
   EXPECT_EQ(f.bare_peak(), 0) << "what lasts no time is no peak";
   w.expect_empty();

@@ -82,7 +82,6 @@ TEST(storm, TheAttackerIsOne) {
   const storm_figures f = storm(*find_design("two-counts"), o);
   EXPECT_GT(f.failed_open, 0);
   EXPECT_GT(f.denied, 0);
-  EXPECT_GT(f.async_mmput, 0) << "hardware writes on, after its program is gone";
 }
 
 TEST(storm, DesignsDeferAsTheySay) {

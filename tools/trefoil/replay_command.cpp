@@ -53,13 +53,16 @@ json design_json(const lab::design_figures& f) {
     deferred[std::string(machine::sampled_names[i])] = f.deferred[i];
   }
   json mean_by = json::object();
+  json peak_by = json::object();
   json by = json::object();
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
     const std::string kind(machine::holder_names[i]);
     mean_by[kind] = f.dead_mean_by[i];
+    peak_by[kind] = f.dead_peak_by[i];
     by[kind] = f.pgd_byte_seconds_dead_by[i];
   }
   mean_by["held-at-end"] = f.dead_mean_held_at_end;
+  peak_by["held-at-end"] = f.dead_peak_held_at_end;
   by["held-at-end"] = f.pgd_byte_seconds_held_at_end;
   return {{"title", f.design->title},
           {"deferred", deferred},
@@ -67,6 +70,7 @@ json design_json(const lab::design_figures& f) {
           {"dead_mean", f.dead_mean},
           {"dead_mean_by", mean_by},
           {"dead_peak", f.dead_peak},
+          {"dead_peak_by", peak_by},
           {"pgd_byte_seconds_dead", f.pgd_byte_seconds_dead},
           {"pgd_byte_seconds_dead_by", by},
           {"identity_byte_seconds", f.identity_byte_seconds},
@@ -177,9 +181,11 @@ void print(const lab::replay_result& r) {
     if (any == 0) continue;
     t.row(fmt::format("    held last by {}", machine::holder_names[i]),
           [i](figures f) { return shares(f.dead_mean_by[i], f.pgd_byte_seconds_dead_by[i]); });
+    t.row("      peak", [i](figures f) { return std::to_string(f.dead_peak_by[i]); });
   }
   t.row("    held at the end",
         [](figures f) { return shares(f.dead_mean_held_at_end, f.pgd_byte_seconds_held_at_end); });
+  t.row("      peak", [](figures f) { return std::to_string(f.dead_peak_held_at_end); });
   t.row("identity held instead",
         [](figures f) { return bytes_times_seconds(f.identity_byte_seconds); });
   const bool known_open = r.facts.fails_open.value.value_or(false);
