@@ -44,6 +44,13 @@ class operations {
   using held = ref_to<T, K>;
 
  public:
+  template <class F>
+  static void for_each_tier(F&& f) {
+    [&]<std::size_t... K>(std::index_sequence<K...>) {
+      (f.template operator()<K>(), ...);
+    }(std::make_index_sequence<N>{});
+  }
+
   /// Those of which a program is made anyway: from a reference, or the slot.
   static std::vector<operation<T>> ordinary() {
     std::vector<operation<T>> all;
@@ -88,6 +95,16 @@ class operations {
       held<K> other = r;
       r.drop();
       other->use();
+    });
+  }
+  /// Two more at a time: one too many, where but one fits.
+  template <std::size_t K>
+  static operation<T> take_two() {
+    return from<K>("take two more " + digit(K), [](board<T>&, held<K> r) {
+      const held<K> first = r;
+      const held<K> second = r;
+      r.drop();
+      second->use();
     });
   }
   template <std::size_t K>
@@ -202,12 +219,6 @@ class operations {
  private:
   static std::string digit(std::size_t k) { return std::to_string(k); }
 
-  template <class F>
-  static void for_each_tier(F&& f) {
-    [&]<std::size_t... K>(std::index_sequence<K...>) {
-      (f.template operator()<K>(), ...);
-    }(std::make_index_sequence<N>{});
-  }
   template <std::size_t K, class F>
   static operation<T> from(std::string name, F f) {
     return {std::move(name), K, [f](board<T>& b, void* given) { f(b, held<K>::adopt(given)); }};
@@ -233,24 +244,51 @@ void* share_detached(const ref_to<T, 0>& outer, std::size_t tier) {
 /// reference goes to the slot, or to the first operation on the outermost tier. If there is neither,
 /// it is dropped beside the operations if one of them looks for it, else before them. Only the order
 /// of the operations is to matter: a worker sleeps when they begin.
+///
+/// At the edge of a tier, whose count has eight bits: when they begin, one more reference to it fits.
+/// The others are never given back. However they go on, that tier and those inside it live for ever,
+/// which is reported at most once, and its neighbours in the word are none the wiser.
 template <class T>
 class threads_that {
   using op = operation<T>;
   static constexpr bool has_worker = std::is_same_v<typename T::traits::reclaimer, worker>;
+  static constexpr std::uint64_t narrow_limit = 63;
 
  public:
   static program make(std::string name, std::vector<op> each) {
-    auto threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
-    for (const op& o : each) threads += o.interrupts;
-    return program_of(std::move(name), threads, [each = std::move(each)] { run(each); });
+    const unsigned threads = threads_of(each);
+    return program_of(std::move(name), threads,
+                      [each = std::move(each)] { run(each, [](const ref_to<T, 0>&) {}); });
+  }
+  template <std::size_t Tier>
+  static program make_at_edge(std::string name, std::vector<op> each) {
+    const unsigned threads = threads_of(each);
+    program made = program_of(std::move(name), threads, [each = std::move(each)] {
+      platform::expect_misuse();
+      run(each, [](const ref_to<T, 0>& outer) {
+        while (outer.template use_count<tier_at<T, Tier>>() < narrow_limit - 1)
+          static_cast<void>(share_detached<T>(outer, Tier));
+      });
+    });
+    made.at_end = [] {
+      if (platform::misuses() > 1) return std::string("one misuse was reported more than once");
+      return journal::now().verdict(Tier);
+    };
+    return made;
   }
 
  private:
+  static unsigned threads_of(const std::vector<op>& each) {
+    auto threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
+    for (const op& o : each) threads += o.interrupts;
+    return threads;
+  }
   static bool any_of(const std::vector<op>& each, bool (*what)(const op&)) {
     return std::any_of(each.begin(), each.end(), what);
   }
 
-  static void run(const std::vector<op>& each) {
+  template <class Prepare>
+  static void run(const std::vector<op>& each, Prepare prepare) {
     execution& now = *execution::current();
     board<T> b;
     ref_to<T, 0> outer = make_one<T>();
@@ -264,6 +302,7 @@ class threads_that {
         given[i] = share_detached<T>(outer, each[i].tier);
       }
     }
+    prepare(outer);
     if (any_of(each, [](const op& o) { return o.tier == op::from_slot; })) {
       b.place.store(heir == nullptr ? std::move(outer) : outer);
     }
