@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Teardowns that mint a reference or drop another object; the saturation edge; the pool.
-#include "verify/explorer/core_operations.hpp"
+#include "verify/explorer/core_threads.hpp"
 
 namespace trefoil::explorer {
 

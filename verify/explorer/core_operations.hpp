@@ -4,7 +4,6 @@
 /// to the end of all references that it has.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -95,16 +94,6 @@ class operations {
       held<K> other = r;
       r.drop();
       other->use();
-    });
-  }
-  /// Two more at a time: one too many, where but one fits.
-  template <std::size_t K>
-  static operation<T> take_two() {
-    return from<K>("take two more " + digit(K), [](board<T>&, held<K> r) {
-      const held<K> first = r;
-      const held<K> second = r;
-      r.drop();
-      second->use();
     });
   }
   template <std::size_t K>
@@ -222,101 +211,6 @@ class operations {
   template <std::size_t K, class F>
   static operation<T> from(std::string name, F f) {
     return {std::move(name), K, [f](board<T>& b, void* given) { f(b, held<K>::adopt(given)); }};
-  }
-};
-
-/// A reference to tier `tier`, detached, for an operation.
-template <class T, std::size_t K = 0>
-void* share_detached(const ref_to<T, 0>& outer, std::size_t tier) {
-  if constexpr (K == T::tier_count) {
-    return nullptr;
-  } else {
-    if (tier != K) return share_detached<T, K + 1>(outer, tier);
-    if constexpr (K == 0) {
-      return ref_to<T, 0>(outer).detach();
-    } else {
-      return outer.template share<tier_at<T, K>>().detach();
-    }
-  }
-}
-
-/// A program of one thread for each operation, on one object. The first thread has made it; its own
-/// reference goes to the slot, or to the first operation on the outermost tier. If there is neither,
-/// it is dropped beside the operations if one of them looks for it, else before them. Only the order
-/// of the operations is to matter: a worker sleeps when they begin.
-///
-/// At the edge of a tier, whose count has eight bits: when they begin, one more reference to it fits.
-/// The others are never given back. However they go on, that tier and those inside it live for ever,
-/// which is reported at most once, and its neighbours in the word are none the wiser.
-template <class T>
-class threads_that {
-  using op = operation<T>;
-  static constexpr bool has_worker = std::is_same_v<typename T::traits::reclaimer, worker>;
-  static constexpr std::uint64_t narrow_limit = 63;
-
- public:
-  static program make(std::string name, std::vector<op> each) {
-    const unsigned threads = threads_of(each);
-    return program_of(std::move(name), threads,
-                      [each = std::move(each)] { run(each, [](const ref_to<T, 0>&) {}); });
-  }
-  template <std::size_t Tier>
-  static program make_at_edge(std::string name, std::vector<op> each) {
-    const unsigned threads = threads_of(each);
-    program made = program_of(std::move(name), threads, [each = std::move(each)] {
-      platform::expect_misuse();
-      run(each, [](const ref_to<T, 0>& outer) {
-        while (outer.template use_count<tier_at<T, Tier>>() < narrow_limit - 1)
-          static_cast<void>(share_detached<T>(outer, Tier));
-      });
-    });
-    made.at_end = [] {
-      if (platform::misuses() > 1) return std::string("one misuse was reported more than once");
-      return journal::now().verdict(Tier);
-    };
-    return made;
-  }
-
- private:
-  static unsigned threads_of(const std::vector<op>& each) {
-    auto threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
-    for (const op& o : each) threads += o.interrupts;
-    return threads;
-  }
-  static bool any_of(const std::vector<op>& each, bool (*what)(const op&)) {
-    return std::any_of(each.begin(), each.end(), what);
-  }
-
-  template <class Prepare>
-  static void run(const std::vector<op>& each, Prepare prepare) {
-    execution& now = *execution::current();
-    board<T> b;
-    ref_to<T, 0> outer = make_one<T>();
-    b.address = outer.address();
-    std::vector<void*> given(each.size());
-    const op* heir = nullptr;
-    for (std::size_t i = 0; i < each.size(); ++i) {
-      if (heir == nullptr && each[i].tier == 0) {
-        heir = &each[i];
-      } else if (each[i].takes_reference()) {
-        given[i] = share_detached<T>(outer, each[i].tier);
-      }
-    }
-    prepare(outer);
-    if (any_of(each, [](const op& o) { return o.tier == op::from_slot; })) {
-      b.place.store(heir == nullptr ? std::move(outer) : outer);
-    }
-    if (heir != nullptr)
-      given[static_cast<std::size_t>(heir - each.data())] = std::move(outer).detach();
-    if (!any_of(each, [](const op& o) { return o.looks_outwards; })) outer.drop();
-    if constexpr (has_worker) now.until_idle();
-    for (std::size_t i = 1; i < each.size(); ++i) {
-      now.spawn([&b, &one = each[i], from = given[i]] { one.run(b, from); });
-    }
-    outer.drop();
-    each[0].run(b, given[0]);
-    now.join_all();
-    if constexpr (!has_worker) static_cast<void>(polled::poll());  // what was dropped in a signal
   }
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operation beside every other, on objects of one, two and three tiers.
-#include "verify/explorer/core_operations.hpp"
+#include "verify/explorer/core_threads.hpp"
 
 namespace trefoil::explorer {
 
@@ -15,14 +15,10 @@ bool is_large(const operation<T>& a, const operation<T>& b) {
 }
 
 template <class T>
-std::string name_of(const std::string& kind, const operation<T>& a, const operation<T>& b) {
-  const std::string tiers = T::tier_count == 1 ? " tier" : " tiers";
-  return std::to_string(T::tier_count) + tiers + kind + ": " + a.name + " | " + b.name;
-}
-
-template <class T>
 program pair(const char* kind, const operation<T>& a, const operation<T>& b) {
-  program made = threads_that<T>::make(name_of(kind, a, b), {a, b});
+  const std::string tiers = T::tier_count == 1 ? " tier" : " tiers";
+  program made = threads_that<T>::make(
+      std::to_string(T::tier_count) + tiers + kind + ": " + a.name + " | " + b.name, {a, b});
   made.large = is_large(a, b);
   return made;
 }
@@ -41,27 +37,6 @@ void each_with(std::vector<program>& to, const char* kind, const std::vector<ope
   }
 }
 
-/// Fields of eight bits: 63 references at most.
-template <std::size_t... Tier>
-packed_counts<(Tier, 8U)...> narrow_for(std::index_sequence<Tier...>);
-
-/// Whoever overflows the count of each tier, beside every other operation.
-template <std::size_t Tiers>
-void add_edges(std::vector<program>& to) {
-  using counts = decltype(narrow_for(std::make_index_sequence<Tiers>()));
-  using narrow = object_of<Tiers, traits<polled, counts>>;
-  operations<narrow>::for_each_tier([&]<std::size_t K>() {
-    const operation<narrow> over = operations<narrow>::template take_two<K>();
-    const std::string kind = ", one below the edge of " + std::to_string(K);
-    to.push_back(threads_that<narrow>::template make_at_edge<K>(name_of(kind, over, over),
-                                                                {over, over}));
-    for (const operation<narrow>& other : operations<narrow>::ordinary()) {
-      to.push_back(threads_that<narrow>::template make_at_edge<K>(name_of(kind, over, other),
-                                                                  {over, other}));
-    }
-  });
-}
-
 template <std::size_t Tiers>
 void add_pairs(std::vector<program>& to) {
   using plain = object_of<Tiers, traits<polled>>;
@@ -74,8 +49,6 @@ void add_pairs(std::vector<program>& to) {
   using found = object_of<Tiers, findable_traits<polled>>;
   all_pairs(to, ", findable", operations<found>::finding());
   each_with(to, ", findable", operations<found>::finding(), operations<found>::ordinary());
-
-  add_edges<Tiers>(to);
 }
 
 const registered pairs("pairs", [] {

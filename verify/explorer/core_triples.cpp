@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three threads, and four where it finishes, on an object as an address space: 0 is mappings, 1 the
 // page directory, 2 identity.
-#include "verify/explorer/core_operations.hpp"
+#include "verify/explorer/core_threads.hpp"
 
 namespace trefoil::explorer {
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/explorer/program.hpp"
 
+#include <algorithm>
+
 #include "verify/explorer/execution.hpp"
 #include "verify/explorer/search.hpp"
 
@@ -49,7 +51,9 @@ std::vector<program> all_programs() {
 
 std::vector<std::string> all_kinds() {
   std::vector<std::string> all;
-  for (const maker& m : makers()) all.emplace_back(m.kind);
+  for (const maker& m : makers()) {
+    if (std::find(all.begin(), all.end(), m.kind) == all.end()) all.emplace_back(m.kind);
+  }
   return all;
 }
 
