@@ -25,12 +25,28 @@ void* take_all_left(void* given) {
   return kept;
 }
 
+/// One reference more than there is room for, unless somebody has given one back. Both are kept for
+/// ever.
+template <class T, std::size_t K>
+operation<T> one_more() {
+  return {"one more " + std::to_string(K), K, [](board<T>&, void* given) {
+            ref_to<T, K> from = ref_to<T, K>::adopt(given);
+            ref_to<T, K> more = from;
+            more->use();
+            static_cast<void>(std::move(more).detach());
+            static_cast<void>(std::move(from).detach());
+          }};
+}
+
 /// Nobody is left but who keeps tier K for ever: those outside it are gone, each of those inside it
 /// has the one reference that belongs to the tier around it.
 template <class T, std::size_t K>
 void look_around(void* kept) {
   ref_to<T, K> mine = ref_to<T, K>::adopt(kept);
   mine->use();
+  if (platform::misuses() == 0 ? mine.use_count() > most_references : !mine.saturated()) {
+    execution::current()->fail("a count beyond the edge that is not reported, or not pinned");
+  }
   operations<T>::for_each_tier([&]<std::size_t J>() {
     if constexpr (J < K) {
       if (mine.template promote<tier_at<T, J>>()) {
@@ -63,8 +79,6 @@ program at_edge(const operation<T>& a, const operation<T>& b) {
     return platform::misuses() > 1 ? "one misuse was reported more than once"
                                    : journal::now().verdict(K);
   };
-  // More than a hundred thousand executions.
-  made.large = T::tier_count > 2 && (b.looks_outwards || b.interrupts != 0);
   return made;
 }
 
@@ -73,9 +87,10 @@ template <std::size_t Tiers>
 void add_edges(std::vector<program>& to) {
   using all = operations<narrow<Tiers>>;
   all::for_each_tier([&]<std::size_t K>() {
-    const auto one_more = all::template copy<K>();
+    const auto over = one_more<narrow<Tiers>, K>();
+    to.push_back(at_edge<narrow<Tiers>, K>(over, over));
     for (const auto& other : all::ordinary()) {
-      to.push_back(at_edge<narrow<Tiers>, K>(one_more, other));
+      to.push_back(at_edge<narrow<Tiers>, K>(over, other));
     }
   });
 }

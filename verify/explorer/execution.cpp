@@ -86,7 +86,7 @@ unsigned execution::spawn(std::function<void()> body, bool daemon, unsigned inte
   }
   // Threads with an interrupt share their CPU with it: the order of their steps matters.
   if (interrupts != nobody) {
-    made->next = {access::nothing, false, interrupts, true};
+    made->next = {.cpu = interrupts, .interrupts = true};
     threads_[interrupts]->next.cpu = interrupts;
   }
   threads_.push_back(std::move(made));
