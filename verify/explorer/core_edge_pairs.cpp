@@ -7,8 +7,10 @@ namespace trefoil::explorer {
 namespace {
 
 /// Fields of eight bits: 63 references at most.
+template <std::size_t>
+inline constexpr unsigned narrow_width = 8;
 template <std::size_t... Tier>
-packed_counts<(Tier, 8U)...> narrow_for(std::index_sequence<Tier...>);
+packed_counts<narrow_width<Tier>...> narrow_for(std::index_sequence<Tier...>);
 template <std::size_t Tiers>
 using narrow =
     object_of<Tiers, traits<polled, decltype(narrow_for(std::make_index_sequence<Tiers>()))>>;
