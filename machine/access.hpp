@@ -15,17 +15,33 @@ enum class access : std::uint8_t {
   failed_open,  ///< allowed, because nothing was found that could have been asked
 };
 
+/// Where the answer came from.
+enum class asked : std::uint8_t { exec_state, mm, exit_mm, nobody };
+
+struct verdict {
+  access answer;
+  asked whom;
+};
+
 /// The check on a task that has a program: the asker has no capability in the task's user namespace,
 /// so dumpability decides. Where the task has no mm any more, what stands in for it is asked: what
 /// exit_mm() published, or the exec state. With neither, the old check lets through.
-[[nodiscard]] inline access may_access(const task& target) noexcept {
+///
+/// Context: `atomic` and above, on any CPU, whatever the task is doing meanwhile; the caller sees to
+/// it that the task is not freed. Order: mm first. Its slot is cleared, by a release, after exit_mm
+/// was published; so whoever finds it cleared, by an acquire, finds exit_mm.
+[[nodiscard]] inline verdict ask(const task& target) noexcept {
   const auto decide = [](mm::dumpable d) {
     return d == mm::dumpable::user ? access::allowed : access::denied;
   };
-  if (target.exec) return decide(target.exec->dumpability());
-  if (target.mm) return decide(target.mm.at<identity>().dumpability());
-  if (const identity* const who = target.exit_mm.who()) return decide(who->dumpability());
-  return access::failed_open;
+  if (const exec_ref state = target.exec.load())
+    return {decide(state->dumpability()), asked::exec_state};
+  if (const identity_ref who = target.mm.load<identity>())
+    return {decide(who->dumpability()), asked::mm};
+  if (const identity_ref who = target.exit_mm.load_identity())
+    return {decide(who->dumpability()), asked::exit_mm};
+  return {access::failed_open, asked::nobody};
 }
+[[nodiscard]] inline access may_access(const task& target) noexcept { return ask(target).answer; }
 
 }  // namespace trefoil::machine

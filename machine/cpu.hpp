@@ -26,6 +26,7 @@ class cpu {
   /// active_mm of the kernel task that runs here; empty while a user task runs, or init_mm is loaded.
   lazy_ref lazy;
 
+  [[nodiscard]] bool has_deferred() const noexcept { return !deferred_.empty(); }
   /// What was deferred here since the last call, oldest first; linked through `next`.
   [[nodiscard]] deferred<platform>* take_deferred() noexcept {
     deferred<platform>* oldest_first = nullptr;

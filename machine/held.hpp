@@ -14,6 +14,7 @@
 #include "trefoil/make.hpp"
 #include "trefoil/mm/mm.hpp"
 #include "trefoil/ref.hpp"
+#include "trefoil/slot.hpp"
 
 namespace trefoil::machine {
 
@@ -52,13 +53,47 @@ class held {
     }
   }
 
-  /// A lazy CPU's, which keeps the same under every design.
+  /// The same from a slot that has a user's.
+  held(const slot<user_ref>& from, kept what) noexcept {
+    switch (what) {
+      case kept::nothing: return;
+      case kept::identity: *this = held(from.load<identity>()); return;
+      case kept::page_directory: *this = held(from.load<page_directory>()); return;
+      case kept::mappings: *this = held(from.load()); return;
+    }
+  }
+
+  /// What somebody keeps who keeps the same under every design: a lazy CPU, for one.
   explicit held(lazy_ref lazy) noexcept {
     if (lazy) slot_ = std::move(lazy);
+  }
+  explicit held(identity_ref bare) noexcept {
+    if (bare) slot_ = std::move(bare);
+  }
+  explicit held(user_ref user) noexcept {
+    if (user) slot_ = std::move(user);
   }
 
   [[nodiscard]] explicit operator bool() const noexcept {
     return !std::holds_alternative<std::monostate>(slot_);
+  }
+
+  /// A reference to the identity, which every reference keeps; empty if this is. One relaxed add.
+  [[nodiscard]] identity_ref share_identity() const noexcept {
+    if (const auto* const bare = std::get_if<identity_ref>(&slot_)) return *bare;
+    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_)) return lazy->share<identity>();
+    if (const auto* const user = std::get_if<user_ref>(&slot_)) return user->share<identity>();
+    return {};
+  }
+
+  /// One more user, if there are any left; what it takes to read memory that one does not keep.
+  /// (mmget_not_zero)
+  [[nodiscard]] user_ref promote() const noexcept {
+    if (const auto* const bare = std::get_if<identity_ref>(&slot_))
+      return bare->promote<mappings>();
+    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_)) return lazy->promote<mappings>();
+    if (const auto* const user = std::get_if<user_ref>(&slot_)) return *user;
+    return {};
   }
 
   /// The identity, which every reference keeps; null if this is empty.

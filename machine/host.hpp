@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Layer 3: a machine, as the `step` driver runs it: one thread, virtual CPUs, a virtual clock, and
-/// what happens in an order that the caller gives.
+/// Layer 3: a machine. What tasks, CPUs and other holders do with address spaces, in the kernel's
+/// order; a driver makes them do it.
 ///
 /// Each call is something that a kernel does on a CPU. References are dropped in the place where
 /// the kernel drops them, so the mechanism decides what is torn down there and what a worker gets.
@@ -9,64 +9,53 @@
 ///     place.hpp    where code runs, and the level there, by flavour of kernel
 ///     holder.hpp design.hpp    who holds, and what under which design
 ///     platform.hpp cpu.hpp     CPUs, as the mechanism sees them
-///     held.hpp task.hpp        slots of typed references
+///     held.hpp held_slot.hpp task.hpp    typed references, and slots of them
 ///     ledger.hpp histogram.hpp what the teardowns count
+///     lock_checker.hpp         who may take which lock
 ///     access.hpp   may somebody look at a task?
+///
+/// Two drivers, over this same code:
+///
+///     step.hpp     one thread, virtual CPUs, a virtual clock, events in a given order
+///     storm/       CPUs are threads, interrupts are signals, RCU is liburcu's
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "machine/cpu.hpp"
 #include "machine/design.hpp"
 #include "machine/held.hpp"
-#include "machine/histogram.hpp"
 #include "machine/ledger.hpp"
 #include "machine/place.hpp"
+#include "machine/tally.hpp"
 #include "machine/task.hpp"
 #include "trefoil/mm/mm.hpp"
 
 namespace trefoil::machine {
 
-/// How long teardowns wait for those who run them.
-struct worker_delays {
-  std::int64_t work_ns = 0;       ///< a kworker
-  std::int64_t rcu_ns = work_ns;  ///< an RCU callback, where the scheduler's tail needs one
-
-  worker_delays(std::int64_t both_ns) noexcept  // NOLINT(google-explicit-constructor)
-      : work_ns(both_ns) {}
-  worker_delays(std::int64_t work, std::int64_t rcu) noexcept : work_ns(work), rcu_ns(rcu) {}
-};
-
-/// For one thread at a time. It outlives every task and reference that it was asked to make.
+/// It outlives every task and reference that it was asked to make.
+///
+/// A call that names a CPU runs on it: the calling thread is that CPU meanwhile, and no other thread
+/// may be. Calls for different CPUs may come from several threads at once, if the driver says so;
+/// then no CPU has a number beyond those it was made with.
 class host {
  public:
-  /// `frames` outlives the machine; machines on one thread may share it.
-  host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
-       worker_delays delays);
-  ~host();
   host(const host&) = delete;
   host& operator=(const host&) = delete;
 
-  // ---- time --------------------------------------------------------------------------------------
-
-  /// The clock goes on to `now_ns`; workers run, at their times, what is due. Not backwards.
-  void advance(std::int64_t now_ns);
-
-  /// What happens from here on has no time and counts nowhere, until resume(): to put away what is
-  /// left of a world that is not looked at any more.
-  void pause();
-  /// The clock jumps.
-  void resume(std::int64_t now_ns);
-
   // ---- what tasks do -----------------------------------------------------------------------------
 
-  /// A new address space, of the one shape (shape.hpp), with one user. (mm_alloc, dup_mm)
+  /// A new address space, of the one shape (shape.hpp), with one user. (mm_alloc)
   /// Throws std::bad_alloc.
   [[nodiscard]] user_ref create(unsigned cpu, std::uint64_t number);
+
+  /// A copy of an address space, page by page as they are written to; empty: no memory. (dup_mm)
+  [[nodiscard]] user_ref copy(unsigned cpu, const user_ref& of, std::uint64_t number);
 
   /// A child is born with that address space, which may be its parent's. (copy_mm)
   void fork(const task& parent, task& child, user_ref space);
@@ -89,7 +78,7 @@ class host {
   /// not run)
   void mmput(unsigned cpu, user_ref space, place where = place::task);
 
-  /// The same from a place that left it to a worker, which runs now. (mmput_async_fn)
+  /// The same from a place where mappings may not go: a worker takes them along. (mmput_async)
   void mmput_async(unsigned cpu, user_ref space);
 
   /// The last reference to a task is gone. (delayed_put_task_struct and what follows)
@@ -99,8 +88,16 @@ class host {
 
   /// What a holder of that kind keeps of it here.
   [[nodiscard]] held hold(holder whose, const user_ref& space);
+  /// The same from a task's slot, which may be somebody else's: empty if that has left it.
+  [[nodiscard]] held hold(holder whose, const slot<user_ref>& space);
   /// It lets go, at the level of the place, or what its code assumes (assumed_by) if that is less.
-  void drop(unsigned cpu, held& slot, holder whose, place where);
+  virtual void drop(unsigned cpu, held& slot, holder whose, place where);
+
+  /// Runs f there: for what holds no address space, but lets go of something that does.
+  template <class F>
+  void run_at(unsigned cpu, place where, F&& f) {
+    run(cpu, where, holder::struct_only, std::forward<F>(f));
+  }
 
   // ---- what CPUs do: the four transitions --------------------------------------------------------
 
@@ -121,55 +118,83 @@ class host {
   // ---- what can be seen --------------------------------------------------------------------------
 
   [[nodiscard]] const design& lifetimes() const noexcept { return design_; }
+  /// References given back by holders of that kind.
+  [[nodiscard]] std::int64_t drops(holder of) const noexcept {
+    return drops_[static_cast<std::size_t>(of)];
+  }
   [[nodiscard]] const machine::ledger& figures() const noexcept { return ledger_; }
-  /// From a deferred drop to its teardown.
-  [[nodiscard]] const histogram& deferred_wait_ns() const noexcept { return wait_ns_; }
-  /// Real time of drops in places below task that tore something down. (Not reproducible.)
-  [[nodiscard]] const histogram& atomic_teardown_ns() const noexcept { return atomic_ns_; }
   /// Atomic read-modify-writes on the counts of address spaces, exec states and user namespaces, by
   /// the calls above. (A caller's own copies of references are not among them.)
-  [[nodiscard]] std::uint64_t count_operations() const noexcept { return count_operations_; }
+  [[nodiscard]] std::int64_t count_operations() const noexcept { return count_operations_; }
   /// Page directories alive, from the list that they are on.
   [[nodiscard]] std::size_t listed() const noexcept { return kernel_.page_directories(); }
 
- private:
-  /// Something that a worker will run.
-  struct work {
-    std::int64_t due_ns;
-    std::int64_t since_ns;
-    deferred<platform>* node;
-    unsigned cpu;
-    holder whose;
-    bool again;  // a worker has tried, in a place that would not do
-  };
+  /// From now on locks are checked, on all CPUs there are. Before they run.
+  void check_locks() noexcept;
+  [[nodiscard]] const lock_checker& locks() const noexcept { return checker_; }
 
-  template <class F>
-  void counted(F&& f);
+ protected:
+  /// `frames` outlives the machine; machines may share it.
+  host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform>& frames,
+       unsigned cpus = 0);
+  virtual ~host();
+
+  /// Teardowns that could not run where they came up are on their way, on that CPU
+  /// (cpu::take_deferred). `again`: a worker has tried, in a place that would not do.
+  virtual void hand_over(unsigned cpu, holder whose, bool again) = 0;
+
+  /// Runs f on a CPU, in a place, on behalf of a holder. `at_most`: what code assumes that does not
+  /// know where it was called.
   template <class F>
   void run(unsigned cpu, place where, holder whose, F&& f,
            context::level at_most = context::process, bool again = false);
-  void collect(unsigned cpu, holder whose, bool again);
-  [[nodiscard]] bool left_to_rcu(holder whose, bool again) const noexcept;
-  std::deque<work>* next_due();
-  exec_ref new_exec_state();
-  void run_due(std::int64_t until_ns);
-  void run_work(const work& w);
-  void run_node(const work& w);
+  /// What a worker does with a deferred teardown.
+  void run_deferred(unsigned cpu, deferred<platform>& node, holder whose, place where);
+
   machine::cpu& at(unsigned cpu);
+  [[nodiscard]] unsigned cpus() const noexcept { return static_cast<unsigned>(cpus_.size()); }
+  [[nodiscard]] flavour kernel_flavour() const noexcept { return flavour_; }
+  [[nodiscard]] machine::ledger& notes() noexcept { return ledger_; }
+  [[nodiscard]] mm::kernel<platform>& kernel() noexcept { return kernel_; }
+
+  /// What happens meanwhile counts nowhere.
+  void count_operations(bool yes) noexcept { counting_ = yes; }
+
+ private:
+  template <class F>
+  void counted(F&& f);
+  exec_ref new_exec_state(mm::dumpable initially = mm::dumpable::user);
 
   const design& design_;
   const flavour flavour_;
-  const worker_delays delays_;
   machine::ledger ledger_;
   mm::kernel<platform> kernel_;
   ref<mm::user_namespace<platform>> root_namespace_;
   std::vector<std::unique_ptr<machine::cpu>> cpus_;
-  std::deque<work> works_;      // by due time: the delay is the same for all
-  std::deque<work> callbacks_;  // of RCU; by due time, too
-  histogram wait_ns_;
-  histogram atomic_ns_;
-  std::uint64_t count_operations_ = 0;
-  bool paused_ = false;
+  lock_checker checker_;
+  tally count_operations_;
+  std::array<tally, holder_kinds> drops_{};
+  bool counting_ = true;
 };
+
+template <class F>
+void host::run(unsigned cpu, place where, holder whose, F&& f, context::level at_most, bool again) {
+  processor& here = at(cpu).as_processor();
+  counted([&] {
+    const runs_on presence(here, flavour_, where, at_most);
+    const holder before = std::exchange(here.dropping, whose);
+    f();
+    here.dropping = before;  // an interrupt leaves everything as it was
+  });
+  hand_over(cpu, whose, again);
+}
+
+/// Runs f; what it does to counts is this machine's.
+template <class F>
+void host::counted(F&& f) {
+  const std::uint64_t before = detail::count_operations;
+  f();
+  if (counting_) count_operations_ += static_cast<std::int64_t>(detail::count_operations - before);
+}
 
 }  // namespace trefoil::machine

@@ -11,11 +11,12 @@
 
 #include "machine/holder.hpp"
 #include "machine/place.hpp"
+#include "machine/tally.hpp"
 
 namespace trefoil::machine {
 
-/// One per machine. Times are the machine's own, in nanoseconds. For one thread at a time: the
-/// `step` driver's.
+/// One per machine. Times are the machine's own, in nanoseconds; where they go on (`step`), one thread
+/// does everything. Without (`storm`), every CPU calls what tiers and reclaimers call.
 class ledger {
  public:
   /// What is noted with each address space. Times without the stretches that no figure counts.
@@ -34,8 +35,9 @@ class ledger {
   void advance(std::int64_t now_ns) noexcept {
     const std::int64_t passed = now_ns - now_ns_;
     if (passed == 0) return;
-    dead_peak_ = std::max(dead_peak_, dead_);  // here, so that what lasts no time is no peak
-    bare_peak_ = std::max(bare_peak_, bare_);
+    dead_peak_ =
+        std::max<std::int64_t>(dead_peak_, dead_);  // here, so that what lasts no time is no peak
+    bare_peak_ = std::max<std::int64_t>(bare_peak_, bare_);
     page_directory_ns_ += passed * dead_;
     identity_ns_ += passed * bare_;
     counted_ns_ += passed;
@@ -86,7 +88,7 @@ class ledger {
   /// The same of mappings.
   [[nodiscard]] std::int64_t async_mmputs() const noexcept { return async_mmput_; }
   /// All of them: to see whether one more has been.
-  [[nodiscard]] std::uint64_t handed_over() const noexcept { return handed_over_; }
+  [[nodiscard]] std::int64_t handed_over() const noexcept { return handed_over_; }
 
   /// Dead: the mappings are gone, the page directory is not.
   [[nodiscard]] std::int64_t dead_peak() const noexcept { return dead_peak_; }
@@ -101,8 +103,8 @@ class ledger {
   [[nodiscard]] std::int64_t bare_peak() const noexcept { return bare_peak_; }
 
   /// Teardowns so far: to see whether one more has been.
-  [[nodiscard]] std::uint64_t page_directories_gone() const noexcept { return gone_; }
-  [[nodiscard]] std::uint64_t identities_gone() const noexcept { return identities_gone_; }
+  [[nodiscard]] std::int64_t page_directories_gone() const noexcept { return gone_; }
+  [[nodiscard]] std::int64_t identities_gone() const noexcept { return identities_gone_; }
 
   /// Alive now.
   [[nodiscard]] std::int64_t mappings() const noexcept { return mappings_; }
@@ -115,22 +117,22 @@ class ledger {
   std::int64_t now_ns_ = 0;
   std::int64_t counted_ns_ = 0;  // the clock without its jumps
 
-  std::int64_t mappings_ = 0;
-  std::int64_t page_directories_ = 0;
-  std::int64_t identities_ = 0;
-  std::int64_t dead_ = 0;  // page directories without mappings
-  std::int64_t bare_ = 0;  // identities without page directory
+  tally mappings_;
+  tally page_directories_;
+  tally identities_;
+  tally dead_;  // page directories without mappings
+  tally bare_;  // identities without page directory
 
   std::int64_t dead_peak_ = 0;
   std::int64_t bare_peak_ = 0;
-  std::int64_t page_directory_ns_ = 0;
-  std::int64_t identity_ns_ = 0;
-  std::array<std::int64_t, holder_kinds> by_last_{};
-  std::array<std::int64_t, sampled_names.size()> deferred_{};
-  std::int64_t async_mmput_ = 0;
-  std::uint64_t handed_over_ = 0;
-  std::uint64_t gone_ = 0;
-  std::uint64_t identities_gone_ = 0;
+  std::int64_t page_directory_ns_ = 0;  // of the thread that makes time go on
+  std::int64_t identity_ns_ = 0;        // the same
+  std::array<tally, holder_kinds> by_last_{};
+  std::array<tally, sampled_names.size()> deferred_{};
+  tally async_mmput_;
+  tally handed_over_;
+  tally gone_;
+  tally identities_gone_;
 };
 
 }  // namespace trefoil::machine

@@ -11,6 +11,7 @@
 
 #include "machine/holder.hpp"
 #include "machine/ledger.hpp"
+#include "machine/lock_checker.hpp"
 #include "machine/place.hpp"
 #include "trefoil/context.hpp"
 #include "trefoil/os/threads.hpp"
@@ -29,6 +30,8 @@ struct processor {
   context::state<platform>* level = nullptr;
   take_all_list<platform>* deferred = nullptr;  // teardowns on their way to a worker
   machine::ledger* ledger = nullptr;
+  lock_checker* checker = nullptr;  // of the machine, if it has one
+  held_locks locks;
   place where = place::task;
   holder dropping = holder::user;  // whose reference is being given back
 };
@@ -72,6 +75,17 @@ struct platform : threads {
   static context::state<platform>& state() noexcept {
     if (detail::running == nullptr) return trefoil::detail::per_thread<context::state<platform>>;
     return *detail::running->level;
+  }
+
+  // What mm's locks tell (trefoil/mm/lock_class.hpp). Threads that are no CPUs are not checked.
+  static void lock_acquire(mm::lock_class c, const void*) noexcept {
+    processor* const here = detail::running;
+    if (here != nullptr && here->checker != nullptr)
+      here->checker->acquire(here->locks, here->where, c);
+  }
+  static void lock_release(mm::lock_class c, const void*) noexcept {
+    processor* const here = detail::running;
+    if (here != nullptr && here->checker != nullptr) lock_checker::release(here->locks, c);
   }
 
   /// Counts on counted atomics, all else as ever.

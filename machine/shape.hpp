@@ -20,10 +20,18 @@ inline constexpr std::string_view shape_description =
   constexpr std::uint64_t heap = 0x50'0000;
   constexpr std::uint64_t stack = 0x7FFF'FFFD'E000;
   constexpr std::uint64_t page = mm::page_size;
-  const bool mapped = space.map({text, text + 16 * page, false, true}) &&
-                      space.map({heap, heap + 32 * page, true, false}) &&
-                      space.map({stack, stack + 33 * page, true, false});
-  return mapped && space.fault(text) && space.fault(heap) && space.fault(stack + 32 * page);
+  const auto map = [&](std::uint64_t start, std::uint64_t pages, unsigned protection) {
+    return bool(
+        space.mmap(start, pages * page, protection,
+                   mm::map_flag::privately | mm::map_flag::anonymous | mm::map_flag::fixed));
+  };
+  const auto touch = [&](std::uint64_t address) {
+    return space.fault(address) == mm::fault_result::ok;
+  };
+  return map(text, 16, mm::prot::read | mm::prot::exec) &&
+         map(heap, 32, mm::prot::read | mm::prot::write) &&
+         map(stack, 33, mm::prot::read | mm::prot::write) && touch(text) && touch(heap) &&
+         touch(stack + 32 * page);
 }
 
 }  // namespace trefoil::machine

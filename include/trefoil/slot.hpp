@@ -89,6 +89,16 @@ class slot<ref<T, Tier>> {
   void store(value_type next) noexcept { exchange(std::move(next)).drop(); }
   void clear() noexcept { store({}); }
 
+  /// Takes out what it holds, for whoever is alone with the slot, as for its destructor: nobody else
+  /// may be using it, and whoever has used it has synchronised with this thread since. No lock, hence
+  /// context any.
+  [[nodiscard]] value_type take_unshared() noexcept {
+    // relaxed, twice: ordered by what made the slot ours alone
+    object* const last = pointer(word_.load(std::memory_order_relaxed));
+    word_.store(0, std::memory_order_relaxed);
+    return detail::access::wrap<T, Tier>(last);
+  }
+
   /// Whether it holds nothing at this moment. Context: any.
   [[nodiscard]] bool empty() const noexcept {
     return pointer(word_.load(std::memory_order_relaxed)) == nullptr;

@@ -101,7 +101,7 @@ class replayer {
   void make_room();
 
   // Users.
-  static const machine::user_ref& user_of(const world& w, const mm_story& mm);
+  static machine::user_ref user_of(const world& w, const mm_story& mm);
   bool has_users(const mm_story& mm) const;
   machine::user_ref take_or_share(world& w, mm_story& mm) const;
   void used_up(mm_story& mm);
@@ -133,8 +133,8 @@ class replayer {
   // Whether what happens between the two calls is the end of `mm` in the recorded design's world; if
   // so, it is a prediction.
   struct teardowns_so_far {
-    std::uint64_t ended;
-    std::uint64_t handed_over;
+    std::int64_t ended;
+    std::int64_t handed_over;
   };
   teardowns_so_far before_a_drop() const;
   void after_a_drop(const teardowns_so_far& before, mm_story* mm, last_drop how);

@@ -105,7 +105,7 @@ void replayer::free_task(task_story& task, const event& e, machine::place where)
   }
   if (mm_story* const mm = task.mm ? mms_.find(task.mm) : nullptr) {
     leave(task);
-    put_old(*mm, e.cpu, from_each([&](world& w) { return std::move(w.tasks[task.slot].mm); }));
+    put_old(*mm, e.cpu, from_each([&](world& w) { return w.tasks[task.slot].mm.exchange({}); }));
   }
   each([&](world& w) { w.host.free_task(e.cpu, w.tasks[task.slot], where); });
   group_story* const group = task.group != no_slot ? &groups_[task.group] : nullptr;

@@ -120,7 +120,7 @@ user_refs replayer::last_users(mm_story& mm, const event& e) {
   while (!mm.tasks.empty()) {
     task_story& other = tasks_[mm.tasks.back()];
     leave(other);
-    take([&](world& w) -> user_ref& { return w.tasks[other.slot].mm; });
+    take([&](world& w) { return w.tasks[other.slot].mm.exchange({}); });
   }
   if (mm.nascent || mm.other_user) {
     used_up(mm);
@@ -179,7 +179,7 @@ void replayer::exit_mmap(const event& e) {
   const teardowns_so_far before = before_a_drop();
   each(users, [&](world& w, user_ref& user) {
     if (for_another) {
-      w.host.mmput_async(e.cpu, std::move(user));
+      w.host.mmput_async_now(e.cpu, std::move(user));
     } else {
       w.host.mmput(e.cpu, std::move(user));
     }

@@ -9,9 +9,9 @@ namespace trefoil::lab {
 
 using machine::user_ref;
 
-// Any user's reference, to share from; empty: there is no user.
-const user_ref& replayer::user_of(const world& w, const mm_story& mm) {
-  if (!mm.tasks.empty()) return w.tasks[mm.tasks.front()].mm;
+// One more reference, to share from; empty: there is no user.
+user_ref replayer::user_of(const world& w, const mm_story& mm) {
+  if (!mm.tasks.empty()) return w.tasks[mm.tasks.front()].mm.load();
   if (mm.leaving != no_slot) return w.tasks[mm.leaving].leaving;
   return w.mms[mm.slot].other_user;
 }

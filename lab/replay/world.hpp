@@ -6,7 +6,7 @@
 #include "lab/replay/slots.hpp"
 #include "machine/access.hpp"
 #include "machine/histogram.hpp"
-#include "machine/host.hpp"
+#include "machine/step.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -26,7 +26,7 @@ struct world {
         trefoil::mm::frame_allocator<machine::platform>& frames, machine::worker_delays delays)
       : host(lifetimes, kernel, frames, delays) {}
 
-  machine::host host;  // first, hence destroyed last
+  machine::step host;  // first, hence destroyed last
   std::deque<mm_holders> mms;
   std::deque<machine::task> tasks;
   std::deque<machine::held> oom;      // by group

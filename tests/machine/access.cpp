@@ -19,15 +19,15 @@ using mm::dumpable;
 class access_test : public ::testing::TestWithParam<kind> {
  protected:
   world w{*GetParam().lifetimes, GetParam().kernel};
-  host& h = w.h;
+  step& h = w.h;
 
   [[nodiscard]] bool fails_open() const { return GetParam().lifetimes->id == "two-counts"; }
   /// What prctl(PR_SET_DUMPABLE) changes.
   static void set(task& who, dumpable d) {
-    if (who.exec) {
-      who.exec->set_dumpability(d);
+    if (!who.exec.empty()) {
+      who.exec.load()->set_dumpability(d);
     } else {
-      who.mm.at<identity>().set_dumpability(d);
+      who.mm.load().at<identity>().set_dumpability(d);
     }
   }
   /// The answer from exit_mm() on, for a task that answered `before` until then.
@@ -57,7 +57,7 @@ TEST_P(access_test, ASetUidProgramIsDeniedUntilItIsFreed) {
     task who;
     w.start(who);
     // Another that keeps the address space must make no difference.
-    held other = h.hold(holder::struct_only, who.mm);
+    held other = h.hold(holder::struct_only, who.mm.load());
     set(who, d);
     EXPECT_EQ(may_access(who), living);
     h.exit_mm(0, who);
@@ -91,13 +91,13 @@ TEST_P(access_test, AProgramThatHasJustBeenExecutedIsAnOrdinaryOne) {
 TEST_P(access_test, AProgramThatWasNotSeenToStartIsAnOrdinaryOne) {
   task who;
   EXPECT_FALSE(h.adopt(who, h.create(0, 1)));
-  EXPECT_EQ(static_cast<bool>(who.exec), GetParam().lifetimes->has_exec_state);
+  EXPECT_EQ(!who.exec.empty(), GetParam().lifetimes->has_exec_state);
   EXPECT_EQ(may_access(who), access::allowed);
-  const auto exec = who.exec;
+  const exec_ref exec = who.exec.load();
   user_ref before = h.adopt(who, h.create(0, 2));
   EXPECT_EQ(before.at<identity>().number(), 1U);
-  EXPECT_EQ(who.mm.at<identity>().number(), 2U);
-  EXPECT_EQ(who.exec, exec) << "no exec was seen";
+  EXPECT_EQ(who.mm.load().at<identity>().number(), 2U);
+  EXPECT_EQ(who.exec.load(), exec) << "no exec was seen";
   h.mmput(0, std::move(before));
   w.exit(who);
   h.free_task(0, who);
@@ -107,7 +107,7 @@ TEST_P(access_test, AThreadGoesOnAnsweringAfterAnotherHasExited) {
   task first;
   w.start(first);
   task second;
-  h.fork(first, second, first.mm);
+  h.fork(first, second, first.mm.load());
   set(first, dumpable::no);
   EXPECT_EQ(may_access(second), access::denied) << "one program";
   w.exit(first);

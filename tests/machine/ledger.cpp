@@ -19,12 +19,12 @@ namespace {
 ///     A: 100 ... 250, until CPU 0 lets go
 ///     B: 200 ... 260 by CPU 1; or, if the struct-only holder keeps it, 200 ... 500
 void two_processes(world& w) {
-  host& h = w.h;
+  step& h = w.h;
   task a;
   task b;
   w.start(a);
   w.start(b);
-  held accounting = h.hold(holder::struct_only, b.mm);
+  held accounting = h.hold(holder::struct_only, b.mm.load());
   h.advance(100);
   h.exit_mm(0, a);
   h.mmput(0, std::move(a.leaving));
@@ -101,7 +101,7 @@ TEST(ledger_test, AWorkersDelayIsTheAnswerOfWhoLetGo) {
   world w("two-counts");
   task who;
   w.start(who);
-  held victim = w.h.hold(holder::oom_mm, who.mm);
+  held victim = w.h.hold(holder::oom_mm, who.mm.load());
   w.h.advance(1000);
   w.exit(who);
   w.h.advance(1500);
@@ -146,12 +146,12 @@ TEST(ledger_test, WhatHappensInAPauseCountsNowhere) {
   for (const kind& k : all_kinds()) {
     SCOPED_TRACE(name_of_kind({k, 0}));
     world w(*k.lifetimes, k.kernel);
-    host& h = w.h;
+    step& h = w.h;
     task dead;
     task alive;
     w.start(dead);
     w.start(alive);
-    held victim = h.hold(holder::oom_mm, dead.mm);
+    held victim = h.hold(holder::oom_mm, dead.mm.load());
     h.advance(100);
     h.exit_mm(0, dead);
     h.mmput(0, std::move(dead.leaving));
@@ -161,7 +161,7 @@ TEST(ledger_test, WhatHappensInAPauseCountsNowhere) {
     h.give_back(0);
     h.drop(0, victim, holder::oom_mm, place::hardirq);
     h.free_task(0, dead);
-    h.mmput(0, std::move(alive.mm), place::softirq);
+    h.mmput(0, alive.mm.exchange({}), place::softirq);
     h.free_task(0, alive);
     h.resume(9000);
     w.expect_empty();
@@ -183,7 +183,7 @@ TEST(ledger_test, WhatHappensInAPauseCountsNowhere) {
 
 TEST(ledger_test, WhatSurvivesAPauseIsDeadOnlyOutsideIt) {
   world w("two-counts");
-  host& h = w.h;
+  step& h = w.h;
   task who;
   w.start(who);
   h.advance(100);
@@ -206,7 +206,7 @@ TEST(ledger_test, AfterAPauseEverythingCountsAgain) {
   w.h.resume(500);
   task who;
   w.start(who);
-  held victim = w.h.hold(holder::oom_mm, who.mm);
+  held victim = w.h.hold(holder::oom_mm, who.mm.load());
   w.exit(who);
   w.h.free_task(0, who);
   w.h.advance(600);
@@ -222,16 +222,16 @@ TEST(ledger_test, RealTimeIsTakenOfTeardownsBelowTaskAlone) {
   for (const place where : {place::task, place::scheduler_tail}) {
     task who;
     w.start(who);
-    held slot = w.h.hold(holder::struct_only, who.mm);
-    w.h.mmput(0, std::move(who.mm));
+    held slot = w.h.hold(holder::struct_only, who.mm.load());
+    w.h.mmput(0, who.mm.exchange({}));
     w.h.drop(0, slot, holder::struct_only, where);
   }
   EXPECT_EQ(w.h.atomic_teardown_ns().count(), 1U);
   // Handed to a worker: no teardown here.
   task who;
   w.start(who);
-  held slot = w.h.hold(holder::struct_only, who.mm);
-  w.h.mmput(0, std::move(who.mm));
+  held slot = w.h.hold(holder::struct_only, who.mm.load());
+  w.h.mmput(0, who.mm.exchange({}));
   w.h.drop(0, slot, holder::struct_only, place::softirq);
   EXPECT_EQ(w.h.atomic_teardown_ns().count(), 1U);
   w.h.advance(1000);

@@ -17,7 +17,7 @@ namespace {
 class lives : public ::testing::TestWithParam<kind> {
  protected:
   world w{*GetParam().lifetimes, GetParam().kernel};
-  host& h = w.h;
+  step& h = w.h;
 
   [[nodiscard]] bool rt() const { return GetParam().kernel == flavour::preempt_rt; }
   [[nodiscard]] kept keeps(holder whose) const { return GetParam().lifetimes->keeps_of(whose); }
@@ -45,14 +45,14 @@ TEST_P(lives, ForkWithAnAddressSpaceOfItsOwn) {
   w.start(parent);
   task child;
   w.start(child, parent);
-  EXPECT_NE(parent.mm, child.mm);
+  EXPECT_NE(parent.mm.load(), child.mm.load());
   EXPECT_EQ(h.figures().mappings(), 2);
-  EXPECT_EQ(static_cast<bool>(parent.exec), GetParam().lifetimes->has_exec_state);
-  EXPECT_EQ(parent.exec, child.exec) << "shared until one of them calls exec";
+  EXPECT_EQ(!parent.exec.empty(), GetParam().lifetimes->has_exec_state);
+  EXPECT_EQ(parent.exec.load(), child.exec.load()) << "shared until one of them calls exec";
   w.exit(child);
   h.free_task(0, child);
   EXPECT_EQ(h.figures().mappings(), 1);
-  EXPECT_TRUE(parent.mm);
+  EXPECT_TRUE(parent.mm.load());
   w.exit(parent);
   h.free_task(0, parent);
   h.advance(1000);
@@ -63,8 +63,8 @@ TEST_P(lives, ForkWithASharedAddressSpace) {
   task parent;
   w.start(parent);
   task thread;
-  h.fork(parent, thread, parent.mm);
-  EXPECT_EQ(parent.mm, thread.mm);
+  h.fork(parent, thread, parent.mm.load());
+  EXPECT_EQ(parent.mm.load(), thread.mm.load());
   EXPECT_EQ(h.figures().mappings(), 1);
   w.exit(parent);
   h.free_task(0, parent);
@@ -83,18 +83,18 @@ TEST_P(lives, ExecHandsTheOldAddressSpaceBack) {
   w.start(who);
   task child;
   w.start(child, who);
-  const auto* const before = who.mm.address();
-  const auto* const exec_before = who.exec.address();
+  const auto* const before = who.mm.load().address();
+  const auto* const exec_before = who.exec.load().address();
   user_ref old = h.exec(who, h.create(0, 9));
   EXPECT_EQ(old.address(), before);
-  EXPECT_EQ(who.mm.at<identity>().number(), 9U);
+  EXPECT_EQ(who.mm.load().at<identity>().number(), 9U);
   EXPECT_EQ(h.figures().mappings(), 3) << "nothing is torn down inside exec";
   if (GetParam().lifetimes->has_exec_state) {
-    EXPECT_TRUE(who.exec);
-    EXPECT_NE(who.exec.address(), exec_before);
-    EXPECT_EQ(child.exec.address(), exec_before);
+    EXPECT_FALSE(who.exec.empty());
+    EXPECT_NE(who.exec.load().address(), exec_before);
+    EXPECT_EQ(child.exec.load().address(), exec_before);
   } else {
-    EXPECT_FALSE(who.exec);
+    EXPECT_TRUE(who.exec.empty());
   }
   h.mmput(0, std::move(old));
   EXPECT_EQ(h.figures().mappings(), 2);
@@ -109,14 +109,15 @@ TEST_P(lives, ExecHandsTheOldAddressSpaceBack) {
 TEST_P(lives, ExitGoesInTheKernelsOrder) {
   task who;
   w.start(who);
-  const auto* const space = who.mm.address();
+  const auto* const space = who.mm.load().address();
 
   h.exit_mm(2, who);
-  EXPECT_FALSE(who.mm) << "cleared";
+  EXPECT_FALSE(who.mm.load()) << "cleared";
   EXPECT_EQ(who.leaving.address(), space) << "and kept for mmput()";
   EXPECT_EQ(h.borrowed(2).address(), space) << "lazily loaded";
   EXPECT_FALSE(h.borrowed(0));
-  EXPECT_EQ(static_cast<bool>(who.exit_mm), keeps(holder::exit_mm) != kept::nothing);
+  EXPECT_EQ(static_cast<bool>(who.exit_mm.load_identity()),
+            keeps(holder::exit_mm) != kept::nothing);
   EXPECT_EQ(h.figures().mappings(), 1);
 
   h.mmput(2, std::move(who.leaving));
@@ -137,8 +138,8 @@ TEST_P(lives, ExitGoesInTheKernelsOrder) {
 
   // An RCU callback: a softirq, but a thread on PREEMPT_RT.
   h.free_task(2, who);
-  EXPECT_FALSE(who.exit_mm);
-  EXPECT_FALSE(who.exec);
+  EXPECT_FALSE(who.exit_mm.load_identity());
+  EXPECT_TRUE(who.exec.empty());
   const std::int64_t by_callback = defers(holder::exit_mm, place::rcu_callback) ? 1 : 0;
   EXPECT_EQ(h.figures().deferrals(sampled::softirq), by_callback);
   EXPECT_EQ(h.figures().deferrals(sampled::task), by_cpu);
@@ -178,7 +179,7 @@ TEST(lives_by_hand, DeferralsOfOneExit) {
       world w(c.id);
       task who;
       w.start(who);
-      held victim = w.h.hold(holder::oom_mm, who.mm);
+      held victim = w.h.hold(holder::oom_mm, who.mm.load());
       w.exit(who);
       w.h.free_task(0, who);  // not the last any more
       EXPECT_EQ(w.deferrals(), 0);
@@ -199,7 +200,7 @@ TEST_P(lives, EveryOtherHolderIsDeferredExactlyWhereItMustBe) {
       SCOPED_TRACE(std::string(name_of(whose)) + " at " + std::to_string(static_cast<int>(where)));
       task who;
       w.start(who);
-      held slot = h.hold(whose, who.mm);
+      held slot = h.hold(whose, who.mm.load());
       EXPECT_TRUE(slot);
       w.exit(who);
       h.free_task(0, who, place::task);
@@ -243,9 +244,9 @@ TEST_P(lives, AUserThatMayNotSleepIsAnAsyncMmputAndNoDeferral) {
 TEST_P(lives, LazyCpusKeepThePageDirectoryOneByOne) {
   task who;
   w.start(who);
-  h.borrow(1, who.mm);  // a kernel task on CPU 1
-  h.borrow(3, who.mm);
-  EXPECT_EQ(h.borrowed(1), who.mm);
+  h.borrow(1, who.mm.load());  // a kernel task on CPU 1
+  h.borrow(3, who.mm.load());
+  EXPECT_EQ(h.borrowed(1), who.mm.load());
   h.give_back(1);  // not the last: nothing happens, whatever the flavour
   EXPECT_EQ(w.deferrals(), 0);
   w.exit(who, 0);
@@ -290,7 +291,7 @@ TEST_P(lives, ATaskWhoseExitWasNotSeenIsPutAwayAllTheSame) {
   h.give_back(0);
   h.free_task(0, running);
   h.free_task(0, leaving);
-  EXPECT_FALSE(running.mm);
+  EXPECT_FALSE(running.mm.load());
   EXPECT_FALSE(leaving.leaving);
   EXPECT_EQ(h.figures().mappings(), 0);
   h.advance(1000);

@@ -11,7 +11,7 @@ namespace {
 class operations : public ::testing::TestWithParam<kind> {
  protected:
   world w{*GetParam().lifetimes, GetParam().kernel};
-  host& h = w.h;
+  step& h = w.h;
 
   /// fork, exec, exit, free: one process.
   static void live(world& on, const task& parent) {
@@ -62,10 +62,10 @@ TEST_P(operations, EveryReferenceThatTheMachineTakesIsOne) {
   for (const holder whose : {holder::exit_mm, holder::oom_mm, holder::struct_only}) {
     held slot;
     const bool keeps = GetParam().lifetimes->keeps_of(whose) != kept::nothing;
-    EXPECT_EQ(cost([&] { slot = h.hold(whose, parent.mm); }), keeps ? 1U : 0U);
+    EXPECT_EQ(cost([&] { slot = h.hold(whose, parent.mm.load()); }), keeps ? 1U : 0U);
     EXPECT_EQ(cost([&] { h.drop(0, slot, whose, place::task); }), keeps ? 1U : 0U);
   }
-  EXPECT_EQ(cost([&] { h.borrow(1, parent.mm); }), 1U);
+  EXPECT_EQ(cost([&] { h.borrow(1, parent.mm.load()); }), 1U);
   EXPECT_EQ(cost([&] { h.give_back(1); }), 1U);
 
   // The exec state is shared with a child; exec leaves it and makes one.

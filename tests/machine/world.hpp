@@ -4,7 +4,7 @@
 #pragma once
 
 #include "machine/access.hpp"
-#include "machine/host.hpp"
+#include "machine/step.hpp"
 
 #include <gtest/gtest.h>
 
@@ -52,7 +52,7 @@ struct world {
   explicit world(const design& lifetimes, flavour kernel = flavour::ordinary,
                  std::size_t usable_frames = 200)
       : ram(usable_frames),
-        running(std::make_unique<host>(lifetimes, kernel, ram.frames, worker_delay)),
+        running(std::make_unique<step>(lifetimes, kernel, ram.frames, worker_delay)),
         h(*running) {}
   explicit world(std::string_view id, flavour kernel = flavour::ordinary,
                  std::size_t usable_frames = 200)
@@ -96,8 +96,8 @@ struct world {
   }
 
   memory ram;
-  std::unique_ptr<host> running;
-  host& h;
+  std::unique_ptr<step> running;
+  step& h;
   std::uint64_t numbers = 0;
 };
 

@@ -109,6 +109,8 @@ class heap {
   struct source {
     static void* allocate(context::level here) noexcept {
       if (here == context::any) return nullptr;
+      if (allocations_until_none == 0) return nullptr;
+      if (allocations_until_none > 0) --allocations_until_none;
       ++blocks_;
       return ::operator new(Size, std::align_val_t{Align});
     }
@@ -119,6 +121,9 @@ class heap {
     static std::size_t trim() noexcept { return 0; }
   };
   [[nodiscard]] static int blocks() { return blocks_; }
+
+  /// How many more allocations succeed on this thread; negative: all.
+  static inline thread_local int allocations_until_none = -1;
 
  private:
   static inline std::atomic<int> blocks_{0};
@@ -152,6 +157,28 @@ struct platform {
     }
   }
 
+  /// Every lock of every test: in order, at a level where it may be taken.
+  static void lock_acquire(trefoil::mm::lock_class c, const void*) noexcept {
+    using trefoil::mm::lock_class;
+    const bool waits = c == lock_class::mmap_lock;
+    const context::level here = state().here();
+    bool wrong = false;
+    if (held.empty()) {
+      wrong = here < (waits ? context::process : context::atomic);
+    } else {
+      wrong = waits || c <= held.back();
+    }
+    if (wrong) {
+      ++misuses;
+      std::fprintf(stderr, "%s taken at level %d under %zu locks, the last %s\n", name_of(c).data(),
+                   static_cast<int>(here), held.size(),
+                   held.empty() ? "-" : name_of(held.back()).data());
+    }
+    held.push_back(c);
+    if (taken != nullptr) taken->push_back(c);
+  }
+  static void lock_release(trefoil::mm::lock_class, const void*) noexcept { held.pop_back(); }
+
   struct traits {
     using platform = board::platform;
     using counts = trefoil::default_counts;
@@ -162,6 +189,9 @@ struct platform {
     using reclaimer = trefoil::basic_polled<platform, struct namespaces>;
   };
 
+  static inline thread_local std::vector<trefoil::mm::lock_class> held;
+  /// A test wants to know.
+  static inline thread_local std::vector<trefoil::mm::lock_class>* taken = nullptr;
   static inline std::atomic<int> misuses{0};
   static inline bool alone = true;  // no other thread takes locks
   static inline thread_local unsigned turns = 0;
@@ -186,7 +216,7 @@ using bare_ref = ref<address_space, identity>;
 using deferred_spaces = platform::traits::reclaimer;
 using deferred_namespaces = platform::namespace_traits::reclaimer;
 
-/// Physical memory, full of dirt. Frame 0 and the page behind the end are checked for touches.
+/// Physical memory, full of dirt. The page behind the end is checked for touches.
 class memory {
  public:
   explicit memory(std::size_t frames)
@@ -201,7 +231,7 @@ class memory {
   /// Nobody wrote where no frame is.
   [[nodiscard]] bool fences_intact() const {
     for (std::size_t i = 0; i < page_size; ++i) {
-      if (room_.get()[i] != dirt || room_.get()[bytes_ + i] != dirt) return false;
+      if (room_.get()[bytes_ + i] != dirt) return false;
     }
     return true;
   }
@@ -219,13 +249,43 @@ class memory {
 /// A machine with so many usable frames.
 struct machine {
   explicit machine(std::size_t usable_frames)
-      : ram(usable_frames + 1), frames(ram.begin(), ram.bytes()), all(frames, notes) {}
+      : ram(frames_with_counts(usable_frames)),
+        frames(ram.begin(), ram.bytes()),
+        all(frames, notes) {}
+
+  /// Frames of a region of which so many can be had.
+  [[nodiscard]] static std::size_t frames_with_counts(std::size_t usable) {
+    std::size_t all = usable + 1;
+    while (all - frame_allocator::frames_for_counts(all) < usable) ++all;
+    return all;
+  }
 
   memory ram;
   ledger notes;
   frame_allocator frames;
   kernel all;
 };
+
+/// Private anonymous memory, where nothing is mapped yet.
+struct range {
+  std::uint64_t start;
+  std::uint64_t end;
+  bool writable;
+  bool executable;
+};
+
+[[nodiscard]] inline unsigned protection_of(const range& r) {
+  namespace prot = trefoil::mm::prot;
+  return prot::read | (r.writable ? prot::write : 0) | (r.executable ? prot::exec : 0);
+}
+[[nodiscard]] inline bool map(const user_ref& space, const range& r) {
+  namespace flag = trefoil::mm::map_flag;
+  return bool(space->mmap(r.start, r.end - r.start, protection_of(r),
+                          flag::privately | flag::anonymous | flag::fixed_noreplace));
+}
+[[nodiscard]] inline bool touch(const user_ref& space, std::uint64_t address) {
+  return space->fault(address) == trefoil::mm::fault_result::ok;
+}
 
 /// Every test ends with everything given back, no misuse, nothing pending.
 class board_test : public ::testing::Test {

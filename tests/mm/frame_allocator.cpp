@@ -96,7 +96,7 @@ TEST_F(frame_allocator_test, ExhaustionGivesNoneUntilOneComesBack) {
 }
 
 TEST_F(frame_allocator_test, TheSmallestRegionHasOneFrame) {
-  const memory two_pages(2);
+  const memory two_pages(2);  // the counts, and one
   frame_allocator one(two_pages.begin(), two_pages.bytes());
   const physical f = one.allocate();
   EXPECT_EQ(f, physical{page_size});
@@ -109,6 +109,102 @@ TEST_F(frame_allocator_test, APartOfAPageAtTheEndIsNotUsed) {
   frame_allocator one(three_pages.begin(), 2 * page_size + page_size / 2);
   EXPECT_EQ(one.allocate(), physical{page_size});
   EXPECT_EQ(one.allocate(), physical{0});
+}
+
+// ---- counts --------------------------------------------------------------------------------------
+
+TEST_F(frame_allocator_test, TheLastHolderGivesItBack) {
+  const physical f = frames.allocate();
+  EXPECT_EQ(frames.count(f), 1U);
+  frames.get(f);
+  frames.get(f);
+  EXPECT_EQ(frames.count(f), 3U);
+  frames.put(f);
+  EXPECT_FALSE(frames.put_last(f));
+  EXPECT_EQ(frames.in_use(), 1U);
+  EXPECT_TRUE(frames.put_last(f));
+  frames.free(f);
+  EXPECT_EQ(frames.in_use(), 0U);
+  EXPECT_EQ(frames.allocate(), f);
+  EXPECT_EQ(frames.count(f), 1U) << "whoever has it next begins anew";
+  frames.put(f);
+  EXPECT_EQ(frames.in_use(), 0U);
+}
+
+TEST_F(frame_allocator_test, ABatchGivesBackWhatItWasTheLastHolderOf) {
+  auto taken = take_all();
+  frames.get(taken[4]);
+  for (const physical f : taken) fill_with_dirt(f);
+  {
+    frame_allocator::batch gone(frames);
+    for (const physical f : taken) gone.put(f);
+  }
+  EXPECT_EQ(frames.in_use(), 1U);
+  auto again = take_all();
+  EXPECT_EQ(again.size(), usable - 1);
+  for (const physical f : again) EXPECT_TRUE(zeroed(f));
+  EXPECT_EQ(std::count(again.begin(), again.end(), taken[4]), 0);
+  frames.put(taken[4]);
+  for (const physical f : again) frames.free(f);
+}
+
+TEST_F(frame_allocator_test, ACountThatWouldOverflowStaysAndItsFrameIsNeverFreed) {
+  const physical f = frames.allocate();
+  // Nobody has time for 2^31 holders: the count is where the region begins, one word per frame.
+  std::uint32_t almost = (std::uint32_t{1} << 31) - 1;
+  std::memcpy(ram.begin() + (static_cast<std::uint64_t>(f) / page_size) * sizeof almost, &almost,
+              sizeof almost);
+  frames.get(f);
+  const std::uint32_t saturated = frames.count(f);
+  EXPECT_GT(saturated, almost);
+  for (int i = 0; i < 1000; ++i) {
+    frames.put(f);
+    EXPECT_EQ(frames.count(f), saturated);
+  }
+  for (int i = 0; i < 1000; ++i) frames.get(f);
+  EXPECT_EQ(frames.count(f), saturated);
+  EXPECT_EQ(frames.in_use(), 1U);
+}
+
+TEST_F(frame_allocator_test, CountsOfALargeRegionTakeTheirOwnFramesAndNoMore) {
+  constexpr std::size_t all = 3000;  // counts of 1024 frames fit into one
+  const memory large(all);
+  frame_allocator many(large.begin(), large.bytes());
+  std::vector<physical> taken;
+  for (physical f = many.allocate(); f != physical{0}; f = many.allocate()) {
+    EXPECT_GE(static_cast<std::uint64_t>(f), 3 * page_size);
+    std::memset(many.table(f), 0xFF, page_size);
+    taken.push_back(f);
+  }
+  EXPECT_EQ(taken.size(), all - 3);
+  for (const physical f : taken) EXPECT_EQ(many.count(f), 1U);
+  for (const physical f : taken) many.put(f);
+  EXPECT_EQ(many.in_use(), 0U);
+  EXPECT_TRUE(large.fences_intact());
+}
+
+TEST_F(frame_allocator_test, HoldersThatComeAndGoOnManyThreads) {
+  platform::alone = false;
+  for (int round = 0; round < 200; ++round) {
+    const physical f = frames.allocate();
+    for (int i = 0; i < 3; ++i) frames.get(f);
+    std::atomic<int> freed{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 20; ++i) {
+          frames.get(f);
+          frames.put(f);
+        }
+        if (frames.put_last(f)) ++freed;
+      });
+    }
+    for (std::thread& t : threads) t.join();
+    ASSERT_EQ(freed, 1);
+    frames.free(f);
+  }
+  platform::alone = true;
+  EXPECT_EQ(frames.in_use(), 0U);
 }
 
 TEST_F(frame_allocator_test, AnyOrderOfTakingAndGivingBack) {

@@ -13,6 +13,7 @@ namespace trefoil::tool {
 void add_import(CLI::App& app);
 void add_info(CLI::App& app);
 void add_replay(CLI::App& app);
+void add_storm(CLI::App& app);
 
 }  // namespace trefoil::tool
 

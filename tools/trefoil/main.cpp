@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// trefoil: recordings of real address-space lifetimes, from the command line.
+// trefoil: lifetimes of address spaces, recorded and under load, from the command line.
 //
-// Exit status: 0 done; 1 writing failed on the way; 2 bad input, output or usage; 128 + N stopped by
+// Exit status: 0 done; 1 writing failed on the way, or a storm went wrong; 2 bad input, output or usage; 128 + N stopped by
 // signal N. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
 #include "tools/trefoil/commands.hpp"
@@ -23,6 +23,7 @@ constexpr const char* examples = R"(
 Examples:
   trefoil import fork.tsv.gz -o fork.trefoil
   trefoil info fork.trefoil --json
+  trefoil storm --processes 2000
 
 `trefoil COMMAND --help` tells more about a command.
 )";
@@ -43,7 +44,7 @@ int status_of(trefoil::lab::fault whose) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Recordings of real address-space lifetimes");
+  CLI::App app("Lifetimes of address spaces: recordings of real ones, and storms of our own");
   app.name("trefoil");
   app.footer(examples);
   app.require_subcommand(1);
@@ -52,6 +53,7 @@ int run(int argc, char** argv) {
   trefoil::tool::add_import(app);
   trefoil::tool::add_info(app);
   trefoil::tool::add_replay(app);
+  trefoil::tool::add_storm(app);
   trefoil::tool::listen_for_stop();
   try {
     app.parse(argc, argv);

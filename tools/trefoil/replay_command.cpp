@@ -7,9 +7,9 @@
 #include "tools/trefoil/json.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
+#include "tools/trefoil/table.hpp"
 
 #include <fmt/core.h>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -147,21 +147,6 @@ std::string shares(double mean, double byte_seconds) {
 
 std::string microseconds(std::uint64_t ns) { return fmt::format("{:.1f} us", to_us(ns)); }
 
-class table {
- public:
-  explicit table(const std::vector<lab::design_figures>& columns) : columns_(columns) {}
-
-  void row(const std::string& name,
-           const std::function<std::string(const lab::design_figures&)>& cell) const {
-    fmt::print("{:<34}", name);
-    for (const lab::design_figures& f : columns_) fmt::print("{:>20}", cell(f));
-    fmt::print("\n");
-  }
-
- private:
-  const std::vector<lab::design_figures>& columns_;
-};
-
 void print(const lab::replay_result& r) {
   using figures = const lab::design_figures&;
   fmt::print("{}: {} events, {:.3f} s, {} processes ended\n", r.file, r.events,
@@ -173,7 +158,7 @@ void print(const lab::replay_result& r) {
              r.truth.agree, r.truth.mms, share, r.truth.inferred);
   for (const auto& [cause, count] : r.truth.disagree) fmt::print("  {} not: {}\n", count, cause);
 
-  const table t(r.designs);
+  const table<lab::design_figures> t(r.designs);
   t.row("", [](figures f) { return std::string(f.design->id); });
   for (std::size_t i = 0; i < machine::sampled_names.size(); ++i) {
     t.row(fmt::format("drops deferred, in {}", machine::sampled_names[i]),

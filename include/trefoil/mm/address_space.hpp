@@ -9,9 +9,16 @@
 /// | `identity`       | whoever asks, compares, accounts, or may promote | `any`         | (mm_count) free_mm     |
 #pragma once
 
+#include "trefoil/mm/brk.hpp"
+#include "trefoil/mm/exit.hpp"
+#include "trefoil/mm/fault.hpp"
 #include "trefoil/mm/identity.hpp"
 #include "trefoil/mm/mappings.hpp"
+#include "trefoil/mm/mmap.hpp"
+#include "trefoil/mm/mprotect.hpp"
+#include "trefoil/mm/mremap.hpp"
 #include "trefoil/mm/page_directory.hpp"
+#include "trefoil/mm/remote_access.hpp"
 #include "trefoil/staged.hpp"
 
 namespace trefoil::mm {

@@ -9,6 +9,10 @@
 #include <utility>
 
 #include "trefoil/mm/kernel.hpp"
+#include "trefoil/mm/mm_flags.hpp"
+#include "trefoil/mm/notifier_table.hpp"
+#include "trefoil/mm/reap_view.hpp"
+#include "trefoil/mm/rw_semaphore.hpp"
 #include "trefoil/mm/user_namespace.hpp"
 #include "trefoil/ref.hpp"
 
@@ -17,7 +21,8 @@ namespace trefoil::mm {
 /// Whether a process may be looked at by others of the same user. (get_dumpable)
 enum class dumpable : std::uint8_t { no, user, root };
 
-/// What `mm_struct` keeps besides mappings and pgd, as far as struct-only holders need it.
+/// What `mm_struct` keeps besides mappings and pgd, as far as struct-only holders need it; and the
+/// lock of the mappings, because one who holds no more than this may wait for it (reap()).
 ///
 /// Teardown: at level `any`. It gives the user namespace back, whose own last put defers itself, and
 /// frees memory to the pool. (the third stage of the 2020 series: mm_unref)
@@ -50,6 +55,34 @@ class identity {
   }
   void set_dumpability(dumpable d) noexcept { dumpable_.store(d, std::memory_order_relaxed); }
 
+  /// Guards the mappings: VMAs and page tables. Level `process`. Its guards open a scope of `atomic`.
+  [[nodiscard]] rw_semaphore<P>& mmap_lock() noexcept { return mmap_lock_; }
+
+  /// mmf. Context: any. (mm->flags)
+  [[nodiscard]] mm_flags<P>& flags() noexcept { return flags_; }
+  [[nodiscard]] const mm_flags<P>& flags() const noexcept { return flags_; }
+
+  /// Frees the private pages of a dying process from under it, once. Whoever calls this has seen to
+  /// it that none of its threads will run in user mode again: they find SIGBUS where pages were.
+  /// Level `process`; waits for mmap_lock; as long as there are pages.
+  /// (oom_reap_task_mm, process_mrelease)
+  reap_result reap() noexcept {
+    const typename rw_semaphore<P>::read_guard locked(mmap_lock_);
+    if (flags_.test(mmf::oom_skip) || view_ == nullptr) return {};
+    const reap_result done{true, view_->reap(*view_)};
+    flags_.set(mmf::oom_skip);  // hidden from the OOM killer: nothing more is to be had
+    return done;
+  }
+
+  /// Who is told of changes of the mappings; notifier.hpp has the way in.
+  [[nodiscard]] notifier_table<P>& notifiers() noexcept { return notifiers_; }
+  /// The mappings have not been torn down. mmap_lock is held.
+  [[nodiscard]] bool has_mappings() const noexcept { return view_ != nullptr; }
+
+  /// Called by the mappings: at their birth, when nobody else knows the object, and under mmap_lock
+  /// for writing when they go.
+  void publish(reap_view* view) noexcept { view_ = view; }
+
   /// Pages pinned by devices on this address space's account; may be given back after its exit.
   /// Context: any. Relaxed: a sum that orders nothing. (pinned_vm)
   void account_pinned(std::int64_t pages) noexcept {
@@ -64,6 +97,10 @@ class identity {
   const ref<user_namespace<P>> user_ns_;
   const std::uint64_t number_;
   account account_{};
+  rw_semaphore<P> mmap_lock_{lock_class::mmap_lock};
+  reap_view* view_ = nullptr;    // guarded by mmap_lock_
+  notifier_table<P> notifiers_;  // guarded by mmap_lock_
+  mm_flags<P> flags_;
   typename P::template atomic<dumpable> dumpable_{dumpable::user};
   typename P::template atomic<std::int64_t> pinned_{0};
 };

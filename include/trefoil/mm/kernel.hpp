@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "trefoil/mm/frame_allocator.hpp"
+#include "trefoil/mm/platform.hpp"
 #include "trefoil/mm/spinlock.hpp"
 
 namespace trefoil::mm {
@@ -16,21 +17,13 @@ namespace trefoil::mm {
 template <class P>
 class page_directory;
 
-/// One per machine; outlives every address space on it.
-///
-/// What this layer asks of its platform P, beyond what the mechanism asks:
-///
-/// | member                 | what it is                                                             |
-/// | ---------------------- | ---------------------------------------------------------------------- |
-/// | `traits`               | traits of address spaces (staged.hpp): counts, reclaimer, storage      |
-/// | `namespace_traits`     | those of user namespaces and of other objects that stand beside        |
-/// | `ledger`               | told of births and teardowns by the tiers themselves, so that figures are counted where things happen |
-/// | `ledger::account`      | what the ledger notes with each address space; value-initialised       |
-/// | `ledger::mappings_born(account&)`, `mappings_gone`, the same for `page_directory` and `identity` | called at the end of each construction and teardown; noexcept, any level |
+/// One per machine; outlives every address space on it. platform.hpp says what P is.
 ///
 /// Lock order: pgd_lock, then the frame allocator's lock.
 template <class P>
 class kernel {
+  static_assert(detail::check_platform<P>::passed);
+
  public:
   using ledger_type = typename P::ledger;
 
@@ -41,6 +34,10 @@ class kernel {
 
   [[nodiscard]] frame_allocator<P>& frames() noexcept { return frames_; }
   [[nodiscard]] ledger_type& ledger() noexcept { return ledger_; }
+
+  /// Mappings that one address space may have; to be set before there is one. (vm.max_map_count)
+  [[nodiscard]] std::size_t max_map_count() const noexcept { return max_map_count_; }
+  void set_max_map_count(std::size_t n) noexcept { max_map_count_ = n; }
 
   /// Changes an entry of the kernel half, here and in every page directory there is: the reason
   /// why pgd_list exists. `index` counts from the first kernel entry. (sync_global_pgds)
@@ -67,7 +64,8 @@ class kernel {
 
   frame_allocator<P>& frames_;
   ledger_type& ledger_;
-  mutable spinlock<P> pgd_lock_;
+  std::size_t max_map_count_ = 65530;
+  mutable spinlock<P> pgd_lock_{lock_class::pgd_lock};
   page_directory<P>* pgd_list_ = nullptr;                                  // guarded by pgd_lock_
   std::size_t listed_ = 0;                                                 // guarded by pgd_lock_
   std::array<std::uint64_t, table_entries - user_entries> kernel_half_{};  // guarded by pgd_lock_

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "trefoil/context.hpp"
+#include "trefoil/mm/lock_class.hpp"
 
 namespace trefoil::mm {
 
@@ -18,18 +19,30 @@ template <class P>
 class spinlock {
  public:
   constexpr spinlock() noexcept = default;
+  constexpr explicit spinlock(lock_class c) noexcept : class_(c) {}
   spinlock(const spinlock&) = delete;
   spinlock& operator=(const spinlock&) = delete;
 
   /// Holds the lock, and the level at `any`, while it lives. Context: `atomic` and above.
   class [[nodiscard]] guard {
    public:
-    explicit guard(spinlock& lock) noexcept : lock_(lock), below_(context::any) { lock_.acquire(); }
-    ~guard() { lock_.release(); }
+    explicit guard(spinlock& lock) noexcept : lock_(told(lock)), below_(context::any) {
+      lock_.acquire();
+    }
+    ~guard() {
+      lock_.release();
+      note_release<P>(lock_.class_, &lock_);
+    }
     guard(const guard&) = delete;
     guard& operator=(const guard&) = delete;
 
    private:
+    /// Before the level is lowered: a checker wants the level of whoever takes the lock.
+    static spinlock& told(spinlock& lock) noexcept {
+      note_acquire<P>(lock.class_, &lock);
+      return lock;
+    }
+
     spinlock& lock_;
     context::basic_scope<P> below_;  // closes after the lock is released: what it kept runs then
   };
@@ -44,6 +57,7 @@ class spinlock {
   void release() noexcept { held_.store(false, std::memory_order_release); }
 
   typename P::template atomic<bool> held_{false};
+  const lock_class class_ = lock_class::other;
 };
 
 }  // namespace trefoil::mm

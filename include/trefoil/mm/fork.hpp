@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// fork: a second address space with the same contents, copied page by page when one of the two
+/// writes. (kernel/fork.c dup_mm, dup_mmap; mm/memory.c copy_page_range)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "trefoil/make.hpp"
+#include "trefoil/mm/address_space.hpp"
+#include "trefoil/mm/mappings.hpp"
+
+namespace trefoil::mm {
+
+/// A copy of an address space, with the same owner, dumpability and kernel; `number` is its own.
+/// Empty: no memory, and nothing is left of it; the parent is unharmed.
+///
+/// Context: `process`. The parent's mmap_lock is held for writing while its VMAs and the entries of
+/// its private pages are copied: O(VMAs + private pages present). (dup_mm)
+template <class P>
+[[nodiscard]] ref<address_space<P>, mappings<P>>
+fork(const ref<address_space<P>, mappings<P>>& parent, std::uint64_t number) noexcept {
+  identity<P>& who = parent.template at<identity<P>>();
+  ref<address_space<P>, mappings<P>> child =
+      try_make<address_space<P>>(who.machine(), who.user_ns(), number);
+  if (!child) return {};
+  child.template at<identity<P>>().set_dumpability(who.dumpability());
+  if (child->dup_mmap(*parent) != error::none) child.drop();
+  return child;
+}
+
+template <class P>
+error mappings<P>::dup_mmap(mappings& parent) noexcept {
+  vma_reserve<P> reserve;
+  for (;;) {
+    if (!reserve.fill(parent.map_count())) return error::enomem;
+    const write_guard locked(parent.owner_.mmap_lock());
+    if (reserve.size() < parent.vmas_.size()) continue;  // it has grown since
+    // One that was reaped has zeros where it had data; its child must not live on them.
+    if (parent.owner_.flags().test(mmf::unstable)) return error::enomem;
+    start_brk_ = parent.start_brk_;
+    brk_ = parent.brk_;
+    holes_ = parent.holes_;
+    for (vm_area<P>& v : parent.vmas_) {
+      vm_area<P>& mine = reserve.take();
+      mine.start = v.start;
+      mine.end = v.end;
+      mine.kind = v.kind;
+      mine.page_offset = v.page_offset;
+      mine.has_anon = v.has_anon;
+      vmas_.push_back(mine);
+      // What is not written to is found in the file again. (vma_needs_copy)
+      if (!v.is_private() || !v.has_anon) continue;
+      const invalidation<P> told(parent.owner_, v.start, v.end);
+      const error wrong = copy_pages(parent, v);
+      if (wrong != error::none) return wrong;
+    }
+    return error::none;
+  }
+}
+
+/// Both may read from now on, and neither may write without a fault. Nobody else can be at the
+/// child's tables: it is not known yet.
+template <class P>
+error mappings<P>::copy_pages(mappings& parent, vm_area<P>& v) noexcept {
+  constexpr std::uint64_t span = span_of_entry(2);
+  std::uint64_t* table = nullptr;  // of the child; maps the span-aligned `of` and what follows
+  std::uint64_t of = 0;
+  error result = error::none;
+  for_each_page(frames(), parent.pgd_.entries(), v.start, v.end,
+                [&](std::uint64_t at, std::uint64_t& entry) {
+                  if (result != error::none) return;
+                  if (table == nullptr || at - of >= span) {
+                    of = at & ~(span - 1);
+                    table = entry_for(frames(), pgd_.entries(), of);
+                    if (table == nullptr) {
+                      result = error::enomem;
+                      return;
+                    }
+                  }
+                  if ((entry & entry_bit::writable) != 0) entry &= ~entry_bit::writable;
+                  frames().get(frame_of(entry));
+                  table[table_index(at, 1)] = entry;
+                });
+  return result;
+}
+
+}  // namespace trefoil::mm

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// A storm: many processes on CPUs that are threads, with interrupts at random instants, under one
+/// lifetime design; what came of it, and what is left, which must be nothing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "machine/design.hpp"
+#include "machine/storm/workload.hpp"
+
+namespace trefoil::machine {
+
+struct storm_options {
+  unsigned cpus = 4;  ///< on which processes run; the attacker has one more
+  workload_size size;
+  std::size_t memory_bytes = std::size_t{128} << 20;  ///< of the machine
+  /// Called now and then; 0 to 1. False: no more processes.
+  std::function<bool(double done)> go_on;
+};
+
+inline constexpr unsigned most_cpus = 256;
+
+struct storm_figures {
+  const design* lifetimes = nullptr;
+  bool interrupted = false;  ///< go_on said so
+  double seconds = 0;
+
+  std::int64_t processes = 0;
+  std::int64_t tasks = 0;
+  std::int64_t execs = 0;
+  std::int64_t oom_kills = 0;
+  std::int64_t reaped = 0;
+  std::int64_t forks_refused = 0;
+  std::int64_t memory_refused = 0;
+  std::int64_t pages_written = 0;
+  std::int64_t pages_read = 0;
+  std::int64_t pages_corrupted = 0;  ///< read something that nobody wrote there: a bug
+  std::int64_t pages_reaped = 0;
+  std::int64_t files_opened = 0;
+  std::int64_t reads_of_others = 0;
+  std::int64_t reads_too_late = 0;
+  std::int64_t fences = 0;
+  std::int64_t events = 0;
+  std::int64_t kthread_uses = 0;
+  std::int64_t notified = 0;
+  std::int64_t notifier_faults = 0;  ///< promises to notifiers that were broken: a bug
+  std::int64_t interrupts = 0;
+  std::int64_t switches = 0;
+  std::int64_t cpus_offlined = 0;
+
+  /// Drops, by who let go; all but those of users and lazy CPUs are of struct-only holders.
+  std::array<std::int64_t, holder_kinds> drops{};
+  std::array<std::int64_t, sampled_names.size()> deferred{};
+  std::int64_t async_mmput = 0;
+
+  std::int64_t attempts = 0;
+  std::int64_t denied = 0;
+  std::int64_t denied_after_exit = 0;
+  std::int64_t failed_open = 0;
+  std::int64_t descriptors_stolen = 0;
+
+  std::int64_t lock_reports = 0;  ///< broken rules of locks
+  std::vector<std::string> lock_faults;
+
+  // What is left. All zero, or something has leaked.
+  std::int64_t live_at_end = 0;  ///< tasks, and tiers of address spaces
+  std::int64_t frames_at_end = 0;
+  std::int64_t listed_at_end = 0;      ///< on pgd_list
+  std::int64_t namespaces_at_end = 0;  ///< user namespaces but the first
+
+  [[nodiscard]] bool nothing_left() const noexcept {
+    return live_at_end == 0 && frames_at_end == 0 && listed_at_end == 0 && namespaces_at_end == 0;
+  }
+};
+
+/// Throws std::system_error without threads or memory for the machine. Not from within a storm: one
+/// at a time in a process.
+[[nodiscard]] storm_figures storm(const design& lifetimes, const storm_options& options);
+
+}  // namespace trefoil::machine

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/error.hpp"
+#include "machine/storm/storm.hpp"
+#include "tools/trefoil/commands.hpp"
+#include "tools/trefoil/json.hpp"
+#include "tools/trefoil/progress.hpp"
+#include "tools/trefoil/stop.hpp"
+#include "tools/trefoil/table.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <fmt/core.h>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace trefoil::tool {
+
+namespace {
+
+using machine::storm_figures;
+
+struct storm_arguments {
+  machine::storm_options options;
+  std::vector<std::string> designs;
+  bool as_json = false;
+};
+
+constexpr const char* examples = R"(
+Designs: two-counts, two-counts-exit-mm, three-counts, reversed, exec-state.
+
+Examples:
+  trefoil storm
+  trefoil storm --processes 5000 --cpus 8 --seed 7
+  trefoil storm --design reversed --json | jq '.designs.reversed.deferred'
+
+Exit status 1: something was left at the end, or a design let an access check fail open that should
+not have.
+)";
+
+json design_json(const storm_figures& f) {
+  json drops = json::object();
+  for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
+    drops[std::string(machine::holder_names[i])] = f.drops[i];
+  }
+  json deferred = json::object();
+  for (std::size_t i = 0; i < f.deferred.size(); ++i) {
+    deferred[std::string(machine::sampled_names[i])] = f.deferred[i];
+  }
+  return {{"title", f.lifetimes->title},
+          {"processes", f.processes},
+          {"tasks", f.tasks},
+          {"execs", f.execs},
+          {"oom_kills", f.oom_kills},
+          {"reaped", f.reaped},
+          {"drops", drops},
+          {"deferred", deferred},
+          {"async_mmput", f.async_mmput},
+          {"attempts", f.attempts},
+          {"denied", f.denied},
+          {"denied_after_exit", f.denied_after_exit},
+          {"failed_open", f.failed_open},
+          {"descriptors_stolen", f.descriptors_stolen},
+          {"pages_reaped", f.pages_reaped},
+          {"forks_refused", f.forks_refused},
+          {"memory_refused", f.memory_refused},
+          {"pages_written", f.pages_written},
+          {"pages_read", f.pages_read},
+          {"pages_corrupted", f.pages_corrupted},
+          {"files_opened", f.files_opened},
+          {"reads_of_others", f.reads_of_others},
+          {"reads_too_late", f.reads_too_late},
+          {"fences", f.fences},
+          {"events", f.events},
+          {"kthread_uses", f.kthread_uses},
+          {"notified", f.notified},
+          {"notifier_faults", f.notifier_faults},
+          {"interrupts", f.interrupts},
+          {"switches", f.switches},
+          {"cpus_offlined", f.cpus_offlined},
+          {"lock_reports", f.lock_reports},
+          {"live_at_end", f.live_at_end},
+          {"frames_at_end", f.frames_at_end},
+          {"listed_at_end", f.listed_at_end},
+          {"namespaces_at_end", f.namespaces_at_end},
+          {"seconds", f.seconds}};
+}
+
+void print(const std::vector<storm_figures>& all) {
+  using figures = const storm_figures&;
+  const table<storm_figures> t(all);
+  const auto number = [&](const std::string& name, std::int64_t storm_figures::*which) {
+    t.row(name, [which](figures f) { return f.*which; });
+  };
+  t.row("", [](figures f) { return f.lifetimes->id; });
+  number("processes", &storm_figures::processes);
+  number("tasks", &storm_figures::tasks);
+  number("OOM kills", &storm_figures::oom_kills);
+  number("  pages reaped", &storm_figures::pages_reaped);
+  number("pages written", &storm_figures::pages_written);
+  number("pages read", &storm_figures::pages_read);
+  number("  with what nobody wrote there", &storm_figures::pages_corrupted);
+  number("interrupts", &storm_figures::interrupts);
+  for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
+    t.row(fmt::format("drops by {}", machine::holder_names[i]),
+          [i](figures f) { return f.drops[i]; });
+  }
+  for (std::size_t i = 0; i < machine::sampled_names.size(); ++i) {
+    t.row(fmt::format("  deferred, in {}", machine::sampled_names[i]),
+          [i](figures f) { return f.deferred[i]; });
+  }
+  number("  mmput_async", &storm_figures::async_mmput);
+  number("attempts to look at a program", &storm_figures::attempts);
+  number("  denied", &storm_figures::denied);
+  number("  denied after its exit_mm", &storm_figures::denied_after_exit);
+  number("  failed open", &storm_figures::failed_open);
+  number("  while it had open files", &storm_figures::descriptors_stolen);
+  number("left: tasks, tiers", &storm_figures::live_at_end);
+  number("  frames", &storm_figures::frames_at_end);
+  number("  on pgd_list", &storm_figures::listed_at_end);
+  number("  user namespaces", &storm_figures::namespaces_at_end);
+  t.row("seconds", [](figures f) { return fmt::format("{:.2f}", f.seconds); });
+}
+
+/// Of a design that keeps nothing for access checks, they do fail open: that is its fault.
+bool may_fail_open(const machine::design& d) {
+  return d.keeps_of(machine::holder::exit_mm) == machine::kept::nothing && !d.has_exec_state;
+}
+
+void check(const storm_figures& f) {
+  const auto wrong = [&](const std::string& what) {
+    throw std::runtime_error(fmt::format("storm, {}: {}", f.lifetimes->id, what));
+  };
+  if (!f.nothing_left()) wrong("something is left at the end; this is a bug, please report it");
+  if (f.lock_reports != 0) wrong(f.lock_faults.front() + "; this is a bug, please report it");
+  if (f.notifier_faults != 0)
+    wrong("a notifier was not told right; this is a bug, please report it");
+  if (f.pages_corrupted != 0)
+    wrong("memory had what nobody wrote there; this is a bug, please report it");
+  if (f.failed_open != 0 && !may_fail_open(*f.lifetimes))
+    wrong("an access check failed open; this is a bug, please report it");
+}
+
+void run(storm_arguments given) {
+  std::vector<const machine::design*> designs;
+  for (const machine::design& d : machine::designs) {
+    const auto is = [&](const std::string& id) { return id == d.id; };
+    if (given.designs.empty() || std::any_of(given.designs.begin(), given.designs.end(), is))
+      designs.push_back(&d);
+  }
+  std::vector<storm_figures> all;
+  {
+    progress bar("storm");
+    for (const machine::design* const d : designs) {
+      given.options.go_on = [&](double done) {
+        bar.show((static_cast<double>(all.size()) + done) / static_cast<double>(designs.size()));
+        return stop_signal() == 0;
+      };
+      all.push_back(machine::storm(*d, given.options));
+      if (all.back().interrupted) throw lab::error(lab::fault::interrupted, "storm: interrupted");
+    }
+  }
+  if (given.as_json) {
+    json by_id = json::object();
+    for (const storm_figures& f : all) by_id[std::string(f.lifetimes->id)] = design_json(f);
+    print_json({{"cpus", given.options.cpus},
+                {"processes", given.options.size.processes},
+                {"seed", given.options.size.seed},
+                {"designs", by_id}});
+  } else {
+    print(all);
+  }
+  for (const storm_figures& f : all) check(f);
+}
+
+}  // namespace
+
+void add_storm(CLI::App& app) {
+  auto given = std::make_shared<storm_arguments>();
+  CLI::App* command =
+      app.add_subcommand("storm", "Many processes on CPUs that are threads, under several designs");
+  machine::storm_options& options = given->options;
+  command
+      ->add_option("--cpus", options.cpus, "CPUs on which processes run; an attacker has one more")
+      ->check(CLI::Range(1U, machine::most_cpus))
+      ->capture_default_str();
+  command->add_option("--processes", options.size.processes, "processes, under each design")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}))
+      ->capture_default_str();
+  std::vector<std::string> ids;
+  ids.reserve(machine::designs.size());
+  for (const machine::design& d : machine::designs) ids.emplace_back(d.id);
+  command->add_option("--design", given->designs, "only this one (may be repeated)")
+      ->check(CLI::IsMember(ids))
+      ->allow_extra_args(false);
+  command->add_option("--seed", options.size.seed, "of what processes do; not of when")
+      ->capture_default_str();
+  command->add_flag("--json", given->as_json, "as JSON");
+  command->footer(examples);
+  command->callback([given] { run(*given); });
+}
+
+}  // namespace trefoil::tool
