@@ -31,7 +31,9 @@ struct operation {
   std::function<void(board<T>&, void*)> run;
   bool looks_outwards = false;   ///< what it finds depends on tiers that it has no reference to
   bool with_the_worker = false;  ///< it works with, or waits for, the reclaimer's thread
-  unsigned interrupts = 0;       ///< threads more that it makes
+  bool long_after_start =
+      false;                ///< all know how the worker began, lest there be too many executions
+  unsigned interrupts = 0;  ///< threads more that it makes
 
   [[nodiscard]] bool takes_reference() const noexcept { return tier < from_slot; }
 };
@@ -78,10 +80,10 @@ class operations {
     for_each_tier([&]<std::size_t K>() {
       if constexpr (T::template needed<K>() != any) all.push_back(deferred_drop<K>());
     });
-    all.push_back(flush());
-    all.push_back(help());
     return all;
   }
+  /// On the reclaimer alone: the same for all objects.
+  static std::vector<operation<T>> reclaiming() { return {flush(), help()}; }
   static std::vector<operation<T>> finding() {
     std::vector<operation<T>> all;
     for_each_tier([&]<std::size_t K>() { all.push_back(try_acquire<K>()); });

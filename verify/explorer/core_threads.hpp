@@ -33,7 +33,8 @@ void* share_detached(const ref_to<T, 0>& outer, std::size_t tier) {
 /// A program of one thread for each operation, on one object. The first thread has made it; its own
 /// reference goes to the slot, or to the first operation on the outermost tier. If there is neither,
 /// it is dropped beside the operations if one of them looks for it, else before them. Only the order
-/// of the operations is to matter: a worker sleeps when they begin.
+/// of the operations is to matter: a worker sleeps when they begin, and if one of them asks for that,
+/// has done so for long.
 template <class T>
 class threads_that {
   using op = operation<T>;
@@ -81,7 +82,10 @@ class threads_that {
       given[static_cast<std::size_t>(heir - each.data())] = std::move(outer).detach();
     if (!any_of(each, [](const op& o) { return o.looks_outwards; })) outer.drop();
     std::function<void()> finish = prepare(given[0]);
-    if constexpr (has_worker) now.until_idle();
+    if constexpr (has_worker) {
+      now.until_idle();
+      if (any_of(each, [](const op& o) { return o.long_after_start; })) now.learn_all();
+    }
     for (std::size_t i = 1; i < each.size(); ++i) {
       now.spawn([&b, &one = each[i], from = given[i]] { one.run(b, from); });
     }

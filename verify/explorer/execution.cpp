@@ -50,7 +50,8 @@ struct fiber_entry {
   }
 };
 
-execution::execution(explorer::search& choices) : search_(choices) {}
+execution::execution(explorer::search& choices, unsigned most_stale_reads)
+    : search_(choices), most_stale_reads_(most_stale_reads) {}
 
 execution* execution::current() noexcept { return under_way; }
 

@@ -87,4 +87,9 @@ void execution::let_idlers_go() {
   }
 }
 
+void execution::learn_all() {
+  knowledge& mine = threads_[running_]->known;
+  for (const auto& t : threads_) mine.join(t->known);
+}
+
 }  // namespace trefoil::explorer

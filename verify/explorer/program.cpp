@@ -12,7 +12,7 @@ namespace {
 
 ending run_once(const program& p, search& choices, bool traced, std::string& what,
                 std::vector<std::string>& trace) {
-  execution one(choices);
+  execution one(choices, p.most_stale_reads);
   if (traced) one.keep_trace();
   const ending e = one.run(p.main);
   trace = one.trace();
