@@ -38,6 +38,6 @@ struct basic_task {
     leaving = mm.exchange({});
   }
 };
-using task = basic_task<platform>;
+struct task : basic_task<platform> {};
 
 }  // namespace trefoil::machine
