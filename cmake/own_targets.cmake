@@ -23,6 +23,19 @@ if(TREFOIL_SANITIZE)
     add_link_options(-fsanitize=${TREFOIL_SANITIZE})
 endif()
 
+# Most of the time of a test's build is GoogleTest's header. The sanitizers' builds read it once; the
+# others read it in every test, so that they see it when a test forgets to include it.
+option(TREFOIL_PRECOMPILE "Precompile GoogleTest's header for the tests" OFF)
+if(TREFOIL_PRECOMPILE AND TREFOIL_BUILD_TESTS)
+    find_package(GTest REQUIRED)
+    set(unit "${PROJECT_BINARY_DIR}/precompiled.cpp")
+    file(CONFIGURE OUTPUT "${unit}" CONTENT "// The owner of what is precompiled.\n")
+    add_library(trefoil_precompiled OBJECT "${unit}")
+    target_link_libraries(
+        trefoil_precompiled PRIVATE trefoil::trefoil trefoil_warnings GTest::gtest_main)
+    target_precompile_headers(trefoil_precompiled PRIVATE <gtest/gtest.h>)
+endif()
+
 # trefoil_add_test(<name> SOURCES <file>... [LABELS <label>...] [OPTIONS <compile option>...]
 #                  [LIBRARIES <target>...] [NO_SANITIZER])
 #
@@ -43,6 +56,9 @@ function(trefoil_add_test name)
     target_compile_options(${name} PRIVATE ${arg_OPTIONS})
     target_link_libraries(
         ${name} PRIVATE trefoil::trefoil trefoil_warnings GTest::gtest_main ${arg_LIBRARIES})
+    if(TARGET trefoil_precompiled AND NOT arg_OPTIONS) # it fits what is compiled with the same options
+        target_precompile_headers(${name} REUSE_FROM trefoil_precompiled)
+    endif()
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
     # A deadlock is a likely failure of this library: it has to end, and with a name.
     set(timeout 120)

@@ -15,7 +15,7 @@ host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform
       flavour_(kernel),
       ledger_(kernel),
       kernel_(frames, ledger_),
-      root_namespace_(make<mm::user_namespace<platform>>(0U)),
+      init_user_ns_(make<mm::user_namespace<platform>>(kernel_, 0U)),
       checker_(kernel) {
   if (cpus != 0) static_cast<void>(at(cpus - 1));
 }
@@ -42,13 +42,21 @@ void host::run_deferred(unsigned cpu, deferred<platform>& node, holder whose, pl
   run(cpu, where, whose, teardown, context::process, true);
 }
 
-user_ref host::create(unsigned cpu, std::uint64_t number) {
+user_ref host::create(unsigned cpu, std::uint64_t number, namespace_ref owner) {
   user_ref made;
   run(cpu, place::task, holder::user, [&] {
-    made = try_make<address_space>(kernel_, root_namespace_, number);
+    if (!owner) owner = init_user_ns_;
+    made = try_make<address_space>(kernel_, std::move(owner), number);
     if (made && !populate(*made)) made.drop();
   });
   if (!made) throw std::bad_alloc();
+  return made;
+}
+
+namespace_ref host::create_user_namespace(unsigned cpu, std::uint32_t owner_uid) {
+  namespace_ref made;
+  run(cpu, place::task, holder::user,
+      [&] { made = make<mm::user_namespace<platform>>(kernel_, owner_uid); });
   return made;
 }
 
@@ -62,15 +70,20 @@ void host::fork(const task& parent, task& child, user_ref space) {
   if (design_.has_exec_state) {
     exec_ref inherited;
     counted([&] { inherited = parent.exec.load(); });
-    if (!inherited) inherited = new_exec_state();
+    if (!inherited) inherited = new_exec_state(space);
     child.exec.store(std::move(inherited));
   }
   child.mm.store(std::move(space));
 }
 
-exec_ref host::new_exec_state(mm::dumpable initially) {
+/// Of the program in that address space; none: of a kernel thread.
+exec_ref host::new_exec_state(const user_ref& of) {
   exec_ref made;
-  counted([&] { made = make<mm::exec_state<platform>>(root_namespace_, initially); });
+  counted([&] {
+    made = of ? make<mm::exec_state<platform>>(of.at<identity>().user_ns(),
+                                               of.at<identity>().dumpability())
+              : make<mm::exec_state<platform>>(init_user_ns_, mm::dumpable::user);
+  });
   return made;
 }
 
@@ -81,13 +94,13 @@ user_ref host::share(const user_ref& space) {
 }
 
 user_ref host::adopt(task& who, user_ref space) {
-  if (design_.has_exec_state && who.exec.empty()) who.exec.store(new_exec_state());
+  if (design_.has_exec_state && who.exec.empty()) who.exec.store(new_exec_state(space));
   return who.mm.exchange(std::move(space));
 }
 
 user_ref host::exec(task& who, user_ref space) {
   if (design_.has_exec_state) {
-    exec_ref made = new_exec_state(space.at<identity>().dumpability());
+    exec_ref made = new_exec_state(space);
     counted([&] { who.exec.store(std::move(made)); });
   }
   return who.mm.exchange(std::move(space));
@@ -104,6 +117,7 @@ void host::mmput(unsigned cpu, user_ref space, place where) {
 }
 
 void host::mmput_async(unsigned cpu, user_ref space) {
+  if (space) ++drops_[static_cast<std::size_t>(holder::user)];
   run(
       cpu, place::softirq, holder::user, [&] { space.drop(); }, context::any);
 }

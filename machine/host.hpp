@@ -50,9 +50,12 @@ class host {
 
   // ---- what tasks do -----------------------------------------------------------------------------
 
-  /// A new address space, of the one shape (shape.hpp), with one user. (mm_alloc)
-  /// Throws std::bad_alloc.
-  [[nodiscard]] user_ref create(unsigned cpu, std::uint64_t number);
+  /// A new address space, of the one shape (shape.hpp), with one user, in that user namespace; empty:
+  /// in the first one. (mm_alloc) Throws std::bad_alloc.
+  [[nodiscard]] user_ref create(unsigned cpu, std::uint64_t number, namespace_ref owner = {});
+
+  /// One more user namespace, of that user. Throws std::bad_alloc. (create_user_ns)
+  [[nodiscard]] namespace_ref create_user_namespace(unsigned cpu, std::uint32_t owner_uid);
 
   /// A copy of an address space, page by page as they are written to; empty: no memory. (dup_mm)
   [[nodiscard]] user_ref copy(unsigned cpu, const user_ref& of, std::uint64_t number);
@@ -163,13 +166,13 @@ class host {
  private:
   template <class F>
   void counted(F&& f);
-  exec_ref new_exec_state(mm::dumpable initially = mm::dumpable::user);
+  exec_ref new_exec_state(const user_ref& of);
 
   const design& design_;
   const flavour flavour_;
   machine::ledger ledger_;
   mm::kernel<platform> kernel_;
-  ref<mm::user_namespace<platform>> root_namespace_;
+  namespace_ref init_user_ns_;
   std::vector<std::unique_ptr<machine::cpu>> cpus_;
   lock_checker checker_;
   tally count_operations_;

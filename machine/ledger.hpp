@@ -67,6 +67,13 @@ class ledger {
   void page_directory_gone(account& a) noexcept;
   void identity_gone(account& a) noexcept;
 
+  // ---- called by what stands beside them: user namespaces, exec states ---------------------------
+
+  void user_namespace_born() noexcept { ++user_namespaces_; }
+  void user_namespace_gone() noexcept { --user_namespaces_; }
+  void exec_state_born() noexcept { ++exec_states_; }
+  void exec_state_gone() noexcept { --exec_states_; }
+
   // ---- called by the reclaimer -------------------------------------------------------------------
 
   void deferred(holder whose, place where) noexcept {
@@ -110,6 +117,8 @@ class ledger {
   [[nodiscard]] std::int64_t mappings() const noexcept { return mappings_; }
   [[nodiscard]] std::int64_t page_directories() const noexcept { return page_directories_; }
   [[nodiscard]] std::int64_t identities() const noexcept { return identities_; }
+  [[nodiscard]] std::int64_t user_namespaces() const noexcept { return user_namespaces_; }
+  [[nodiscard]] std::int64_t exec_states() const noexcept { return exec_states_; }
 
  private:
   const flavour flavour_;
@@ -120,6 +129,8 @@ class ledger {
   tally mappings_;
   tally page_directories_;
   tally identities_;
+  tally user_namespaces_;
+  tally exec_states_;
   tally dead_;  // page directories without mappings
   tally bare_;  // identities without page directory
 

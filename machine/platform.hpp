@@ -31,7 +31,7 @@ struct processor {
   take_all_list<platform>* deferred = nullptr;  // teardowns on their way to a worker
   machine::ledger* ledger = nullptr;
   lock_checker* checker = nullptr;  // of the machine, if it has one
-  held_locks locks;
+  held_locks locks{};
   place where = place::task;
   holder dropping = holder::user;  // whose reference is being given back
 };

@@ -11,6 +11,7 @@
 namespace trefoil::machine {
 
 using exec_ref = ref<mm::exec_state<platform>>;
+using namespace_ref = ref<mm::user_namespace<platform>>;
 
 /// | between                       | mm    | exit_mm         | leaving | exec            |
 /// | ----------------------------- | ----- | --------------- | ------- | --------------- |

@@ -17,8 +17,11 @@ namespace trefoil::machine {
 class fence_contents {
  public:
   static constexpr auto teardown = context::any;
-  explicit fence_contents(held what) noexcept : kept(std::move(what)) {}
-  held kept;  ///< given back before the fence goes, in the place where it is signalled
+  explicit fence_contents(held what, user_ref writer = {}) noexcept
+      : kept(std::move(what)), user(std::move(writer)) {}
+  // Given back before the fence goes, in the place where it is signalled.
+  held kept;
+  user_ref user;  ///< of one that writes to memory meanwhile; empty: it does not
 };
 using fence = basic_staged<platform::namespace_traits, fence_contents>;
 using fence_ref = ref<fence>;

@@ -164,7 +164,9 @@ void workload::close_in_flight(unsigned cpu) {
 
 void workload::give_to_device(unsigned cpu, task_contents& me) {
   ++figures_.fences;
-  machine_.submit(cpu, make<fence>(machine_.hold(holder::struct_only, me.mms.mm)));
+  user_ref user;
+  if (me.life.one_in(2)) user = me.mms.mm.load();
+  machine_.submit(cpu, make<fence>(machine_.hold(holder::struct_only, me.mms.mm), std::move(user)));
 }
 
 void workload::register_event(unsigned cpu, task_contents& me) {

@@ -153,10 +153,9 @@ void workload::fork(unsigned cpu, task_contents& me) {
   if (!claim_process()) return;
   user_ref space =
       machine_.copy(cpu, me.mms.mm.load(), numbers_.fetch_add(1, std::memory_order_relaxed));
-  if (!space) {
+  if (!space) {  // reaped, or no memory: the child begins with nothing
     ++figures_.forks_refused;
-    born_.fetch_sub(1, std::memory_order_relaxed);
-    return;
+    space = machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
   }
   start(new_process(), &me, std::move(space), me.life);
 }
@@ -178,7 +177,13 @@ void workload::vfork(task_contents& me) {
 /// locks are released. (begin_new_exec, exec_mmap; the order since 7.2)
 void workload::exec(unsigned cpu, task_contents& me) {
   if (me.group().running.load(std::memory_order_relaxed) != 1) return;  // other threads first
-  user_ref space = machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
+  namespace_ref owner;                                                  // a container begins
+  if (me.life.one_in(4)) {
+    owner = machine_.create_user_namespace(cpu, 1000);
+    ++figures_.namespaces;
+  }
+  user_ref space =
+      machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed), std::move(owner));
   if (me.life.one_in(2)) space.at<identity>().set_dumpability(mm::dumpable::no);
   user_ref old = machine_.exec(me.mms, std::move(space));
   ++figures_.execs;

@@ -67,6 +67,8 @@ void storm_machine::interrupted(void* whose) noexcept {
 void storm_machine::hard_interrupt(storm_cpu& c) noexcept {
   ++interrupts_taken_;
   c.device.finished([&](fence_ref done) {
+    // Whoever was its last user else is gone: a worker takes the mappings along.
+    if (done->user) mmput_async(c.number, std::move(done->user));
     drop(c.number, done->kept, holder::struct_only, place::hardirq);
     run(c.number, place::hardirq, holder::struct_only, [&] { done.drop(); });
   });
@@ -80,8 +82,13 @@ void storm_machine::softirqs(storm_cpu& c) noexcept {
 }
 
 void storm_machine::submit(unsigned cpu, fence_ref f) noexcept {
-  if (const fence_ref back = per_cpu_[cpu]->device.submit(std::move(f)))
-    drop(cpu, back->kept, holder::struct_only, place::task);
+  if (const fence_ref back = per_cpu_[cpu]->device.submit(std::move(f))) finish(cpu, back);
+}
+
+/// In a task, where anything may go.
+void storm_machine::finish(unsigned cpu, const fence_ref& done) {
+  if (done->user) mmput(cpu, std::move(done->user));
+  drop(cpu, done->kept, holder::struct_only, place::task);
 }
 
 // ---- CPUs ------------------------------------------------------------------------------------------
@@ -216,8 +223,7 @@ void storm_machine::take_one_down(storm_cpu& control) {
   // acquire, above: all that it has done before it died is ours to finish.
   held left(std::move(at(c.number).lazy));
   drop(control.number, left, holder::lazy_cpu, place::task);
-  c.device.finished(
-      [&](fence_ref done) { drop(control.number, done->kept, holder::struct_only, place::task); });
+  c.device.finished([&](fence_ref done) { finish(control.number, done); });
   rcu_.run_delivered(c.number, control.number);
   run_deferred_on(c.number, control.number);
   c.state.store(power::on, std::memory_order_release);

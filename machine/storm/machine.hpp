@@ -95,6 +95,8 @@ class storm_machine : public host {
 
   void hand_over(unsigned, holder, bool) override {}  // the CPU's own kworker looks for itself
 
+  void finish(unsigned cpu, const fence_ref& done);
+
   static void interrupted(void* whose) noexcept;
   void hard_interrupt(storm_cpu& c) noexcept;
   void softirqs(storm_cpu& c) noexcept;

@@ -10,7 +10,7 @@ namespace trefoil::machine {
 namespace {
 
 constexpr std::uint64_t arena = 0x10'0000'0000;
-constexpr std::uint32_t arena_pages = 256;
+constexpr std::uint32_t arena_pages = 128;
 constexpr std::uint32_t longest = 16;  // pages, of a call
 
 [[nodiscard]] std::uint64_t page_at(std::uint32_t n) noexcept { return arena + n * mm::page_size; }
@@ -24,8 +24,13 @@ constexpr std::uint32_t longest = 16;  // pages, of a call
 
 }  // namespace
 
-/// Any of the calls, somewhere. That they refuse something is part of it.
+/// What a program does with its memory between two other things.
 void workload::use_memory(mappings& space, chance& random) {
+  for (unsigned n = 2 + random.below(12); n != 0; --n) call_memory(space, random);
+}
+
+/// Any of the calls, somewhere. That they refuse something is part of it.
+void workload::call_memory(mappings& space, chance& random) {
   const std::uint64_t at = page_at(random.below(arena_pages - longest));
   const std::uint64_t bytes = (1 + random.below(longest)) * mm::page_size;
   const unsigned protection =

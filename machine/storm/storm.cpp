@@ -37,6 +37,7 @@ void copy(const workload::figures& from, storm_figures& to) {
   to.processes = from.processes;
   to.tasks = from.tasks;
   to.execs = from.execs;
+  to.namespaces = from.namespaces;
   to.oom_kills = from.oom_kills;
   to.reaped = from.reaped;
   to.forks_refused = from.forks_refused;
@@ -101,7 +102,8 @@ storm_figures storm(const design& lifetimes, const storm_options& options) {
     f.live_at_end =
         work.tasks_alive() + notes.identities() + notes.page_directories() + notes.mappings();
     f.listed_at_end = static_cast<std::int64_t>(machine.listed());
-    f.namespaces_at_end = 0;
+    f.namespaces_at_end = notes.user_namespaces() - 1;
+    f.exec_states_at_end = notes.exec_states();
   }
   f.frames_at_end = static_cast<std::int64_t>(frames.in_use());
   f.seconds = std::chrono::duration<double>(clock::now() - begin).count();

@@ -34,6 +34,7 @@ struct storm_figures {
   std::int64_t processes = 0;
   std::int64_t tasks = 0;
   std::int64_t execs = 0;
+  std::int64_t namespaces = 0;  ///< user namespaces that containers began with
   std::int64_t oom_kills = 0;
   std::int64_t reaped = 0;
   std::int64_t forks_refused = 0;
@@ -73,9 +74,11 @@ struct storm_figures {
   std::int64_t frames_at_end = 0;
   std::int64_t listed_at_end = 0;      ///< on pgd_list
   std::int64_t namespaces_at_end = 0;  ///< user namespaces but the first
+  std::int64_t exec_states_at_end = 0;
 
   [[nodiscard]] bool nothing_left() const noexcept {
-    return live_at_end == 0 && frames_at_end == 0 && listed_at_end == 0 && namespaces_at_end == 0;
+    return live_at_end == 0 && frames_at_end == 0 && listed_at_end == 0 && namespaces_at_end == 0 &&
+           exec_states_at_end == 0;
   }
 };
 

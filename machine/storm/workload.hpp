@@ -61,6 +61,7 @@ class workload {
     tally processes;  // begun
     tally tasks;
     tally execs;
+    tally namespaces;  // user namespaces
     tally oom_kills;
     tally reaped;
     tally files_opened;
@@ -89,6 +90,10 @@ class workload {
   [[nodiscard]] std::int64_t tasks_alive() const noexcept { return alive_; }
 
  private:
+  // attacker.cpp
+  [[nodiscard]] bool ahead() const noexcept;
+  [[nodiscard]] const task_contents* somebody(chance& random) const noexcept;
+
   // life.cpp
   [[nodiscard]] bool enough() const noexcept;
   void act(unsigned cpu, task_contents& me);
@@ -103,6 +108,7 @@ class workload {
 
   // memory.cpp
   void use_memory(mappings& space, chance& random);
+  void call_memory(mappings& space, chance& random);
   void write_to(mappings& space, std::uint64_t address, mm::force how);
   void look_at(mappings& space, std::uint64_t address, mm::force how);
   void look_somewhere(mappings& space, chance& random);

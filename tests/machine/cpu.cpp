@@ -14,7 +14,7 @@ class cpu_test : public ::testing::Test {
   memory ram{40};
   ledger notes{flavour::ordinary};
   mm::kernel<platform> kernel{ram.frames, notes};
-  ref<mm::user_namespace<platform>> root = make<mm::user_namespace<platform>>(0U);
+  ref<mm::user_namespace<platform>> root = make<mm::user_namespace<platform>>(kernel, 0U);
 
   [[nodiscard]] lazy_ref dead_one(std::uint64_t number) {
     return make<address_space>(kernel, root, number).share<page_directory>();

@@ -16,7 +16,7 @@ using lines = std::vector<std::string>;
 class address_space_test : public board_test {
  protected:
   machine box{64};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 
   address_space_test() {
     box.notes.look = [this] {
@@ -205,30 +205,34 @@ class user_namespace_test : public board_test {
 };
 
 TEST_F(user_namespace_test, TheLastPutAtProcessIsInline) {
-  auto ns = make<user_namespace>(1000U);
+  auto ns = make<user_namespace>(box.all, 1000U);
   EXPECT_EQ(ns->owner_uid(), 1000U);
+  EXPECT_EQ(box.notes.user_namespaces(), 1);
   const int blocks = heap::blocks();
   ns.drop();
+  EXPECT_EQ(box.notes.user_namespaces(), 0);
   EXPECT_EQ(heap::blocks(), blocks - 1);
   EXPECT_EQ(deferred_namespaces::counters().pending, 0U);
 }
 
 TEST_F(user_namespace_test, TheLastPutBelowIsDeferred) {
   for (const context::level here : {context::any, context::atomic}) {
-    auto ns = make<user_namespace>(1000U);
+    auto ns = make<user_namespace>(box.all, 1000U);
     const int blocks = heap::blocks();
     {
       const scope lower(here);
       ns.drop();
     }
     EXPECT_EQ(heap::blocks(), blocks);
+    EXPECT_EQ(box.notes.user_namespaces(), 1);
     EXPECT_EQ(deferred_namespaces::poll(), 1U);
     EXPECT_EQ(heap::blocks(), blocks - 1);
+    EXPECT_EQ(box.notes.user_namespaces(), 0);
   }
 }
 
 TEST_F(user_namespace_test, AnIdentityThatHadTheLastReferenceGoesAtAnyAndItsNamespaceLater) {
-  auto ns = make<user_namespace>(1000U);
+  auto ns = make<user_namespace>(box.all, 1000U);
   bare_ref bare = make<address_space>(box.all, ns, 1U).share<identity>();
   ns.drop();
   const int blocks = heap::blocks();
@@ -244,7 +248,7 @@ TEST_F(user_namespace_test, AnIdentityThatHadTheLastReferenceGoesAtAnyAndItsName
 }
 
 TEST_F(user_namespace_test, TheSameAtProcessIsOverWhenTheDropReturns) {
-  auto ns = make<user_namespace>(1000U);
+  auto ns = make<user_namespace>(box.all, 1000U);
   user_ref space = make<address_space>(box.all, std::move(ns), 1U);
   const int blocks = heap::blocks();
   space.drop();
@@ -255,7 +259,7 @@ TEST_F(user_namespace_test, TheSameAtProcessIsOverWhenTheDropReturns) {
 // ---- what is asked of identities and exec states -------------------------------------------------
 
 TEST_F(user_namespace_test, PinnedPagesAreGivenBackAfterExit) {
-  user_ref space = make<address_space>(box.all, make<user_namespace>(0U), 1U);
+  user_ref space = make<address_space>(box.all, make<user_namespace>(box.all, 0U), 1U);
   const bare_ref device = space.share<identity>();
   device->account_pinned(512);
   space.at<identity>().account_pinned(8);
@@ -268,7 +272,7 @@ TEST_F(user_namespace_test, PinnedPagesAreGivenBackAfterExit) {
 
 TEST_F(user_namespace_test, DumpabilityIsThatOfAnOrdinaryProgramUntilSet) {
   using trefoil::mm::dumpable;
-  user_ref space = make<address_space>(box.all, make<user_namespace>(0U), 1U);
+  user_ref space = make<address_space>(box.all, make<user_namespace>(box.all, 0U), 1U);
   const bare_ref bare = space.share<identity>();
   EXPECT_EQ(bare->dumpability(), dumpable::user);
   space.at<identity>().set_dumpability(dumpable::root);
@@ -278,13 +282,14 @@ TEST_F(user_namespace_test, DumpabilityIsThatOfAnOrdinaryProgramUntilSet) {
 
 TEST_F(user_namespace_test, AnExecStateIsSharedAndGoesAnywhere) {
   using trefoil::mm::dumpable;
-  auto ns = make<user_namespace>(1000U);
+  auto ns = make<user_namespace>(box.all, 1000U);
   ref<exec_state> parent = make<exec_state>(ns, dumpable::no);
   ref<exec_state> child = parent;
   EXPECT_EQ(child->dumpability(), dumpable::no);
   child->set_dumpability(dumpable::user);
   EXPECT_EQ(parent->dumpability(), dumpable::user);
   EXPECT_EQ(parent->user_ns(), ns);
+  EXPECT_EQ(box.notes.exec_states(), 1);
   parent.drop();
   ns.drop();
   const int blocks = heap::blocks();
@@ -292,6 +297,7 @@ TEST_F(user_namespace_test, AnExecStateIsSharedAndGoesAnywhere) {
     const scope rcu_callback(context::any);
     child.drop();
     EXPECT_EQ(heap::blocks(), blocks - 1);
+    EXPECT_EQ(box.notes.exec_states(), 0);
   }
   EXPECT_EQ(deferred_namespaces::poll(), 1U) << "the namespace, nothing else";
   EXPECT_EQ(heap::blocks(), blocks - 2);

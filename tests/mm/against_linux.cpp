@@ -506,7 +506,7 @@ class model {
 
   const std::uint64_t arena_;
   machine box_{64};
-  ref<user_namespace> root_ = make<user_namespace>(0U);
+  ref<user_namespace> root_ = make<user_namespace>(box_.all, 0U);
   user_ref space_ = make<address_space>(box_.all, root_, 1U);
   ref<file> memfd_[3];
   std::uint64_t inode_[3] = {};

@@ -72,6 +72,10 @@ class ledger {
   void identity_gone(account& a) noexcept { note("-identity", ++a.gone, identities_, -1); }
   void page_directory_gone(account& a) noexcept { note("-pgd", ++a.gone, page_directories_, -1); }
   void mappings_gone(account& a) noexcept { note("-mappings", ++a.gone, mappings_, -1); }
+  void user_namespace_born() noexcept { ++user_namespaces_; }
+  void user_namespace_gone() noexcept { --user_namespaces_; }
+  void exec_state_born() noexcept { ++exec_states_; }
+  void exec_state_gone() noexcept { --exec_states_; }
 
   /// One line per birth and teardown since the last look: what, how many that object has had, and,
   /// if a test asked for it, what `look` says.
@@ -85,6 +89,8 @@ class ledger {
   [[nodiscard]] int identities() const { return identities_; }
   [[nodiscard]] int page_directories() const { return page_directories_; }
   [[nodiscard]] int mappings() const { return mappings_; }
+  [[nodiscard]] int user_namespaces() const { return user_namespaces_; }
+  [[nodiscard]] int exec_states() const { return exec_states_; }
 
  private:
   void note(const char* what, int number, std::atomic<int>& count, int by) {
@@ -100,6 +106,8 @@ class ledger {
   std::atomic<int> identities_{0};
   std::atomic<int> page_directories_{0};
   std::atomic<int> mappings_{0};
+  std::atomic<int> user_namespaces_{0};
+  std::atomic<int> exec_states_{0};
 };
 
 /// Memory straight from operator new, so that the address sanitizer sees every touch of what is gone.

@@ -28,7 +28,7 @@ class concurrency : public board_test {
  protected:
   machine box{1500};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
   std::atomic<int> wrong{0};
 
   concurrency() { platform::alone = false; }

@@ -43,7 +43,7 @@ class copy_on_write_test : public board_test {
  protected:
   machine box{600};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
   file_ref memfd = make<file>(box.all, pages* page_size);
   contents in_file = contents(pages * words);
 

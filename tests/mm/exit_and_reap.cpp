@@ -26,7 +26,7 @@ class exit_and_reap : public board_test {
  protected:
   machine box{200};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
   ref<file> memfd = make<file>(box.all, pages* page_size);
 
   user_ref new_space() {
@@ -287,12 +287,12 @@ TEST_F(handshake, TheExitWaitsForAReaperThatIsInside) {
 
 TEST_F(handshake, TheReaperWaitsForAPageTableThatTheExitIsAt) {
   bool waited = false;
+  std::atomic<bool> through{false};  // written when the exit has gone on
   std::thread oom;
   gate.when_told = [&](int times) {
     if (times != exit_unmaps) return;
     // The next lock that the exit takes; in it, the reaper comes.
     lock_word::when_taken = [&](const lock_word*) {
-      std::atomic<bool> through{false};
       const unsigned before = platform::relaxed;
       oom = std::thread([&] {
         static_cast<void>(bare->reap());

@@ -19,7 +19,7 @@ namespace prot = trefoil::mm::prot;
 class files : public board_test {
  protected:
   machine box{400};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 };
 
 TEST_F(files, TakeNothingUntilTheyAreUsed) {

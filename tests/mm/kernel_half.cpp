@@ -15,7 +15,7 @@ using namespace board;
 class kernel_half_test : public board_test {
  protected:
   machine box{64};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 
   [[nodiscard]] user_ref new_space() { return make<address_space>(box.all, root, 1U); }
 

@@ -16,7 +16,7 @@ using namespace trefoil::mm::kernel_names;  // NOLINT(google-build-using-namespa
 class kernel_names_test : public board_test {
  protected:
   machine box{64};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 };
 
 TEST_F(kernel_names_test, EachKeepsWhatItsNameSays) {
@@ -70,7 +70,7 @@ TEST(static_mms_test, RefuseTheirLastDrop) {
   // As those of a kernel: in memory that is there until the end.
   struct kept {
     machine box{64};
-    trefoil::mm::static_mms<platform> mms{box.all, make<user_namespace>(0U)};
+    trefoil::mm::static_mms<platform> mms{box.all, make<user_namespace>(box.all, 0U)};
   };
   static kept& k = *new kept;
   EXPECT_EQ(k.box.notes.identities(), 3);

@@ -26,7 +26,7 @@ class no_memory : public board_test {
  protected:
   machine box{120};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
   ref<file> memfd = make<file>(box.all, pages* page_size);
 
   ~no_memory() override { heap::allocations_until_none = -1; }

@@ -19,7 +19,7 @@ class page_tables_test : public board_test {
  protected:
   machine box{4000};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 
   [[nodiscard]] user_ref new_space() { return make<address_space>(box.all, root, 1U); }
   [[nodiscard]] std::size_t entries_set_in_user_half(std::uint64_t pgd) const {

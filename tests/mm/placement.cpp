@@ -23,7 +23,7 @@ constexpr unsigned how = flag::privately | flag::anonymous;
 class placement : public board_test {
  protected:
   machine box{16};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
   user_ref space = make<address_space>(box.all, root, 1U);
 
   [[nodiscard]] std::uint64_t place(std::uint64_t hint, std::uint64_t length, unsigned more = 0) {

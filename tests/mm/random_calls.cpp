@@ -59,7 +59,7 @@ class random_calls : public board_test {
  protected:
   machine box{2000};
   mmu hardware{box.ram};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 
   /// Every page of the arena is as the model says.
   void compare(const user_ref& space, model& m, std::uint64_t from, std::uint64_t to) {

@@ -47,7 +47,7 @@ class spinlock_test : public board_test {
   std::thread other;
   std::atomic<bool> through{false};
   machine box{64};
-  ref<user_namespace> root = make<user_namespace>(0U);
+  ref<user_namespace> root = make<user_namespace>(box.all, 0U);
 };
 
 TEST_F(spinlock_test, OneAtATime) {

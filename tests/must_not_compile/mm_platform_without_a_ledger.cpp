@@ -15,6 +15,10 @@ struct platform : trefoil::threads {
     void mappings_gone(account&) noexcept {}
     void page_directory_gone(account&) noexcept {}
     void identity_gone(account&) noexcept {}
+    void user_namespace_born() noexcept {}
+    void user_namespace_gone() noexcept {}
+    void exec_state_born() noexcept {}
+    void exec_state_gone() noexcept {}
   };
 #endif
   struct traits {

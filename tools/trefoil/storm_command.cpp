@@ -52,6 +52,7 @@ json design_json(const storm_figures& f) {
           {"processes", f.processes},
           {"tasks", f.tasks},
           {"execs", f.execs},
+          {"namespaces", f.namespaces},
           {"oom_kills", f.oom_kills},
           {"reaped", f.reaped},
           {"drops", drops},
@@ -84,6 +85,7 @@ json design_json(const storm_figures& f) {
           {"frames_at_end", f.frames_at_end},
           {"listed_at_end", f.listed_at_end},
           {"namespaces_at_end", f.namespaces_at_end},
+          {"exec_states_at_end", f.exec_states_at_end},
           {"seconds", f.seconds}};
 }
 
@@ -96,6 +98,7 @@ void print(const std::vector<storm_figures>& all) {
   t.row("", [](figures f) { return f.lifetimes->id; });
   number("processes", &storm_figures::processes);
   number("tasks", &storm_figures::tasks);
+  number("user namespaces", &storm_figures::namespaces);
   number("OOM kills", &storm_figures::oom_kills);
   number("  pages reaped", &storm_figures::pages_reaped);
   number("pages written", &storm_figures::pages_written);
@@ -120,6 +123,7 @@ void print(const std::vector<storm_figures>& all) {
   number("  frames", &storm_figures::frames_at_end);
   number("  on pgd_list", &storm_figures::listed_at_end);
   number("  user namespaces", &storm_figures::namespaces_at_end);
+  number("  exec states", &storm_figures::exec_states_at_end);
   t.row("seconds", [](figures f) { return fmt::format("{:.2f}", f.seconds); });
 }
 

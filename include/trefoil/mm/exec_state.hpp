@@ -22,8 +22,13 @@ class exec_contents {
  public:
   static constexpr auto teardown = context::any;
 
-  explicit exec_contents(ref<user_namespace<P>> owner, dumpable initially) noexcept
-      : user_ns_(std::move(owner)), dumpable_(initially) {}
+  exec_contents(ref<user_namespace<P>> owner, dumpable initially) noexcept
+      : user_ns_(std::move(owner)), dumpable_(initially) {
+    user_ns_->machine().ledger().exec_state_born();
+  }
+  ~exec_contents() { user_ns_->machine().ledger().exec_state_gone(); }
+  exec_contents(const exec_contents&) = delete;
+  exec_contents& operator=(const exec_contents&) = delete;
 
   [[nodiscard]] const ref<user_namespace<P>>& user_ns() const noexcept { return user_ns_; }
   [[nodiscard]] dumpable dumpability() const noexcept {

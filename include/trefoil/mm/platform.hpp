@@ -9,6 +9,7 @@
 /// | `ledger`               | told of births and teardowns by the tiers themselves, so that figures are counted where things happen |
 /// | `ledger::account`      | what the ledger notes with each address space; value-initialised       |
 /// | `ledger::mappings_born(account&)`, `mappings_gone`, the same for `page_directory` and `identity` | called at the end of each construction and teardown; noexcept, any level |
+/// | `ledger::user_namespace_born()`, `user_namespace_gone`, the same for `exec_state` | the same of what stands beside address spaces |
 ///
 /// and, where the platform has them,
 ///
@@ -38,12 +39,16 @@ concept notes_births = requires(Ledger& l, typename Ledger::account& a) {
   { l.mappings_born(a) } noexcept;
   { l.page_directory_born(a) } noexcept;
   { l.identity_born(a) } noexcept;
+  { l.user_namespace_born() } noexcept;
+  { l.exec_state_born() } noexcept;
 };
 template <class Ledger>
 concept notes_ends = requires(Ledger& l, typename Ledger::account& a) {
   { l.mappings_gone(a) } noexcept;
   { l.page_directory_gone(a) } noexcept;
   { l.identity_gone(a) } noexcept;
+  { l.user_namespace_gone() } noexcept;
+  { l.exec_state_gone() } noexcept;
 };
 
 /// All of the first table.
@@ -80,11 +85,11 @@ struct check_platform {
   static_assert(has_account<typename P::ledger>,
                 "trefoil: the ledger has an 'account' for each address space, value-initialised");
   static_assert(notes_births<typename P::ledger>,
-                "trefoil: the ledger takes mappings_born, page_directory_born and identity_born, "
-                "noexcept");
+                "trefoil: the ledger takes mappings_born, page_directory_born, identity_born, "
+                "user_namespace_born and exec_state_born, noexcept");
   static_assert(notes_ends<typename P::ledger>,
-                "trefoil: the ledger takes mappings_gone, page_directory_gone and identity_gone, "
-                "noexcept");
+                "trefoil: the ledger takes mappings_gone, page_directory_gone, identity_gone, "
+                "user_namespace_gone and exec_state_gone, noexcept");
   static constexpr bool passed = true;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "trefoil/context.hpp"
+#include "trefoil/mm/kernel.hpp"
 #include "trefoil/staged.hpp"
 
 namespace trefoil::mm {
@@ -16,10 +17,20 @@ template <class P>
 class namespace_contents {
  public:
   static constexpr auto teardown = context::process;
-  explicit namespace_contents(std::uint32_t owner_uid) noexcept : owner_uid_(owner_uid) {}
+
+  namespace_contents(kernel<P>& machine, std::uint32_t owner_uid) noexcept
+      : kernel_(machine), owner_uid_(owner_uid) {
+    kernel_.ledger().user_namespace_born();
+  }
+  ~namespace_contents() { kernel_.ledger().user_namespace_gone(); }
+  namespace_contents(const namespace_contents&) = delete;
+  namespace_contents& operator=(const namespace_contents&) = delete;
+
+  [[nodiscard]] kernel<P>& machine() const noexcept { return kernel_; }
   [[nodiscard]] std::uint32_t owner_uid() const noexcept { return owner_uid_; }
 
  private:
+  kernel<P>& kernel_;
   std::uint32_t owner_uid_;
 };
 
