@@ -30,6 +30,10 @@ class mm_ledger {
   void mappings_gone(account& a) noexcept { gone(a, 0); }
   void page_directory_gone(account& a) noexcept { gone(a, 1); }
   void identity_gone(account& a) noexcept { gone(a, 2); }
+  void user_namespace_born() noexcept { ++alive_; }
+  void user_namespace_gone() noexcept { --alive_; }
+  void exec_state_born() noexcept { ++alive_; }
+  void exec_state_gone() noexcept { --alive_; }
 
   [[nodiscard]] int alive() const noexcept { return alive_; }
 
@@ -136,7 +140,8 @@ class mm_machine {
     root_.drop();
     platform::traits::reclaimer::poll();
     platform::namespace_traits::reclaimer::poll();
-    if (ledger_.alive() != 0) execution::current()->fail("a tier lives on though nobody holds it");
+    if (ledger_.alive() != 0)
+      execution::current()->fail("something lives on though nobody holds it");
     if (frames_.in_use() != 0) execution::current()->fail("a frame did not come back");
   }
 
@@ -153,7 +158,7 @@ class mm_machine {
   mm_ledger ledger_;
   mm::frame_allocator<platform> frames_;
   mm::kernel<platform> all_;
-  namespace_ref root_ = make<mm::user_namespace<platform>>(0U);
+  namespace_ref root_ = make<mm::user_namespace<platform>>(all_, 0U);
 };
 
 /// A program on a machine, which is empty again at its end.
