@@ -30,18 +30,22 @@ struct verdict {
 /// Context: `atomic` and above, on any CPU, whatever the task is doing meanwhile; the caller sees to
 /// it that the task is not freed. Order: mm first. Its slot is cleared, by a release, after exit_mm
 /// was published; so whoever finds it cleared, by an acquire, finds exit_mm.
-[[nodiscard]] inline verdict ask(const task& target) noexcept {
+template <class P>
+[[nodiscard]] verdict ask(const basic_task<P>& target) noexcept {
   const auto decide = [](mm::dumpable d) {
     return d == mm::dumpable::user ? access::allowed : access::denied;
   };
-  if (const exec_ref state = target.exec.load())
+  if (const auto state = target.exec.load())
     return {decide(state->dumpability()), asked::exec_state};
-  if (const identity_ref who = target.mm.load<identity>())
+  if (const auto who = target.mm.template load<mm::identity<P>>())
     return {decide(who->dumpability()), asked::mm};
-  if (const identity_ref who = target.exit_mm.load_identity())
+  if (const auto who = target.exit_mm.load_identity())
     return {decide(who->dumpability()), asked::exit_mm};
   return {access::failed_open, asked::nobody};
 }
-[[nodiscard]] inline access may_access(const task& target) noexcept { return ask(target).answer; }
+template <class P>
+[[nodiscard]] access may_access(const basic_task<P>& target) noexcept {
+  return ask(target).answer;
+}
 
 }  // namespace trefoil::machine

@@ -28,49 +28,58 @@ using user_ref = ref<address_space, mappings>;
 using lazy_ref = ref<address_space, page_directory>;
 using identity_ref = ref<address_space, identity>;
 
-class held {
+/// Over a platform P: the machine's, or one whose every interleaving is searched (verify/explorer).
+template <class P>
+class basic_held {
+  using identity = mm::identity<P>;
+  using page_directory = mm::page_directory<P>;
+  using mappings = mm::mappings<P>;
+  using user_ref = ref<mm::address_space<P>, mappings>;
+  using lazy_ref = ref<mm::address_space<P>, page_directory>;
+  using identity_ref = ref<mm::address_space<P>, identity>;
+
  public:
-  held() noexcept = default;
-  held(const held&) noexcept = default;
+  basic_held() noexcept = default;
+  basic_held(const basic_held&) noexcept = default;
   /// Empty afterwards: what has been moved from holds nothing, and says so.
-  held(held&& other) noexcept : slot_(std::exchange(other.slot_, std::monostate{})) {}
-  held& operator=(const held& other) noexcept { return *this = held(other); }
-  held& operator=(held&& other) noexcept {
-    held taken(std::move(other));
+  basic_held(basic_held&& other) noexcept : slot_(std::exchange(other.slot_, std::monostate{})) {}
+  basic_held& operator=(const basic_held& other) noexcept { return *this = basic_held(other); }
+  basic_held& operator=(basic_held&& other) noexcept {
+    basic_held taken(std::move(other));
     slot_.swap(taken.slot_);  // and the old one goes last: see drop()
     return *this;
   }
 
   /// What a holder keeps under a design, shared from a user's reference. Empty if it keeps nothing
   /// of its own, or `from` is empty. One relaxed add.
-  held(const user_ref& from, kept what) noexcept {
+  basic_held(const user_ref& from, kept what) noexcept {
     if (!from) return;
     switch (what) {
       case kept::nothing: return;
-      case kept::identity: slot_ = from.share<identity>(); return;
-      case kept::page_directory: slot_ = from.share<page_directory>(); return;
+      case kept::identity: slot_ = from.template share<identity>(); return;
+      case kept::page_directory: slot_ = from.template share<page_directory>(); return;
       case kept::mappings: slot_ = from; return;
     }
   }
 
   /// The same from a slot that has a user's.
-  held(const slot<user_ref>& from, kept what) noexcept {
+  basic_held(const slot<user_ref>& from, kept what) noexcept {
     switch (what) {
       case kept::nothing: return;
-      case kept::identity: *this = held(from.load<identity>()); return;
-      case kept::page_directory: *this = held(from.load<page_directory>()); return;
-      case kept::mappings: *this = held(from.load()); return;
+      case kept::identity: *this = basic_held(from.template load<identity>()); return;
+      case kept::page_directory: *this = basic_held(from.template load<page_directory>()); return;
+      case kept::mappings: *this = basic_held(from.load()); return;
     }
   }
 
   /// What somebody keeps who keeps the same under every design: a lazy CPU, for one.
-  explicit held(lazy_ref lazy) noexcept {
+  explicit basic_held(lazy_ref lazy) noexcept {
     if (lazy) slot_ = std::move(lazy);
   }
-  explicit held(identity_ref bare) noexcept {
+  explicit basic_held(identity_ref bare) noexcept {
     if (bare) slot_ = std::move(bare);
   }
-  explicit held(user_ref user) noexcept {
+  explicit basic_held(user_ref user) noexcept {
     if (user) slot_ = std::move(user);
   }
 
@@ -81,8 +90,10 @@ class held {
   /// A reference to the identity, which every reference keeps; empty if this is. One relaxed add.
   [[nodiscard]] identity_ref share_identity() const noexcept {
     if (const auto* const bare = std::get_if<identity_ref>(&slot_)) return *bare;
-    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_)) return lazy->share<identity>();
-    if (const auto* const user = std::get_if<user_ref>(&slot_)) return user->share<identity>();
+    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_))
+      return lazy->template share<identity>();
+    if (const auto* const user = std::get_if<user_ref>(&slot_))
+      return user->template share<identity>();
     return {};
   }
 
@@ -90,8 +101,9 @@ class held {
   /// (mmget_not_zero)
   [[nodiscard]] user_ref promote() const noexcept {
     if (const auto* const bare = std::get_if<identity_ref>(&slot_))
-      return bare->promote<mappings>();
-    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_)) return lazy->promote<mappings>();
+      return bare->template promote<mappings>();
+    if (const auto* const lazy = std::get_if<lazy_ref>(&slot_))
+      return lazy->template promote<mappings>();
     if (const auto* const user = std::get_if<user_ref>(&slot_)) return *user;
     return {};
   }
@@ -114,7 +126,7 @@ class held {
   [[nodiscard]] std::uint64_t page_directory_count() const noexcept {
     if (const auto* const lazy = std::get_if<lazy_ref>(&slot_)) return lazy->use_count();
     if (const auto* const user = std::get_if<user_ref>(&slot_)) {
-      return user->use_count<page_directory>();
+      return user->template use_count<page_directory>();
     }
     return 0;
   }
@@ -124,10 +136,10 @@ class held {
     auto what = std::exchange(slot_, std::monostate{});
     if (auto* const lazy = std::get_if<lazy_ref>(&what)) return std::move(*lazy);
     if (auto* const user = std::get_if<user_ref>(&what)) {
-      return std::move(*user).demote<page_directory>();
+      return std::move(*user).template demote<page_directory>();
     }
     if (const auto* const bare = std::get_if<identity_ref>(&what)) {
-      return bare->promote<page_directory>();
+      return bare->template promote<page_directory>();
     }
     return {};
   }
@@ -141,5 +153,6 @@ class held {
  private:
   std::variant<std::monostate, identity_ref, lazy_ref, user_ref> slot_;
 };
+using held = basic_held<platform>;
 
 }  // namespace trefoil::machine

@@ -13,26 +13,30 @@ namespace trefoil::machine {
 /// As a slot (trefoil/slot.hpp), for a reference of which the design chose the type.
 ///
 /// Each look is a lock of a few instructions. Context: `atomic` and above, but for take_unshared().
-class held_slot {
+template <class P>
+class basic_held_slot {
+  using held = basic_held<P>;
+
  public:
   /// From now on others see it. What happened before is visible to whoever sees it, or sees what the
   /// caller stores later: so it is published before the slot is cleared that it stands in for.
   /// Returns what was there before.
   [[nodiscard]] held publish(held next) noexcept {
-    const mm::spinlock<platform>::guard locked(lock_);
+    const typename mm::spinlock<P>::guard locked(lock_);
     return std::exchange(slot_, std::move(next));
   }
   /// The identity of what is there, which every reference keeps; empty if nothing is.
-  [[nodiscard]] identity_ref load_identity() const noexcept {
-    const mm::spinlock<platform>::guard locked(lock_);
+  [[nodiscard]] auto load_identity() const noexcept {
+    const typename mm::spinlock<P>::guard locked(lock_);
     return slot_.share_identity();
   }
   /// What is there, for whoever frees the task: nobody else looks any more. Context: any.
   [[nodiscard]] held take_unshared() noexcept { return std::move(slot_); }
 
  private:
-  mutable mm::spinlock<platform> lock_;
+  mutable mm::spinlock<P> lock_;
   held slot_;  // guarded by lock_
 };
+using held_slot = basic_held_slot<platform>;
 
 }  // namespace trefoil::machine

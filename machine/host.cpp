@@ -107,11 +107,7 @@ user_ref host::exec(task& who, user_ref space) {
 }
 
 void host::exit_mm(unsigned cpu, task& who) {
-  run(cpu, place::task, holder::user, [&] {
-    // In this order: who finds mm cleared must find what stands in for it (access.hpp).
-    const held before = who.exit_mm.publish(held(who.mm, design_.keeps_of(holder::exit_mm)));
-    who.leaving = who.mm.exchange({});
-  });
+  run(cpu, place::task, holder::user, [&] { who.give_up_mm(design_.keeps_of(holder::exit_mm)); });
   borrow(cpu, who.leaving);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Teardowns that mint a reference or drop another object; the saturation edge; the pool.
-#include "verify/explorer/core_operations.hpp"
+#include "trefoil/take_all_list.hpp"
+#include "verify/explorer/core_threads.hpp"
 
 namespace trefoil::explorer {
 
@@ -151,6 +152,25 @@ program pool_from_two_sides() {
   });
 }
 
+/// Blocks that a thread puts back, as a chain, against one who takes whatever is there.
+program chain_put_back() {
+  return program_of("the pool: a chain that is put back, against who takes it", 2, [] {
+    take_all_list<platform> blocks;
+    deferred<platform> first;
+    deferred<platform> second;
+    spawn([&] {
+      unsigned taken = 0;
+      for (auto* n = blocks.take_if_any(); n != nullptr; n = n->next.get()) ++taken;
+      if (taken == 1) execution::current()->fail("half a chain");
+    });
+    first.next.set(&second);
+    second.next.set(nullptr);
+    if (!blocks.put_if_empty(first))
+      execution::current()->fail("the list is empty and takes nothing");
+    execution::current()->join_all();
+  });
+}
+
 const registered edges("edges", []() -> std::vector<program> {
   return {
       minting_against("alone", false, false),
@@ -161,6 +181,7 @@ const registered edges("edges", []() -> std::vector<program> {
       over_the_edge(0),
       over_the_edge(1),
       pool_from_two_sides(),
+      chain_put_back(),
   };
 });
 

@@ -4,7 +4,6 @@
 /// to the end of all references that it has.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -32,7 +31,9 @@ struct operation {
   std::function<void(board<T>&, void*)> run;
   bool looks_outwards = false;   ///< what it finds depends on tiers that it has no reference to
   bool with_the_worker = false;  ///< it works with, or waits for, the reclaimer's thread
-  unsigned interrupts = 0;       ///< threads more that it makes
+  bool long_after_start =
+      false;                ///< all know how the worker began, lest there be too many executions
+  unsigned interrupts = 0;  ///< threads more that it makes
 
   [[nodiscard]] bool takes_reference() const noexcept { return tier < from_slot; }
 };
@@ -44,6 +45,13 @@ class operations {
   using held = ref_to<T, K>;
 
  public:
+  template <class F>
+  static void for_each_tier(F&& f) {
+    [&]<std::size_t... K>(std::index_sequence<K...>) {
+      (f.template operator()<K>(), ...);
+    }(std::make_index_sequence<N>{});
+  }
+
   /// Those of which a program is made anyway: from a reference, or the slot.
   static std::vector<operation<T>> ordinary() {
     std::vector<operation<T>> all;
@@ -72,10 +80,10 @@ class operations {
     for_each_tier([&]<std::size_t K>() {
       if constexpr (T::template needed<K>() != any) all.push_back(deferred_drop<K>());
     });
-    all.push_back(flush());
-    all.push_back(help());
     return all;
   }
+  /// On the reclaimer alone: the same for all objects.
+  static std::vector<operation<T>> reclaiming() { return {flush(), help()}; }
   static std::vector<operation<T>> finding() {
     std::vector<operation<T>> all;
     for_each_tier([&]<std::size_t K>() { all.push_back(try_acquire<K>()); });
@@ -202,82 +210,9 @@ class operations {
  private:
   static std::string digit(std::size_t k) { return std::to_string(k); }
 
-  template <class F>
-  static void for_each_tier(F&& f) {
-    [&]<std::size_t... K>(std::index_sequence<K...>) {
-      (f.template operator()<K>(), ...);
-    }(std::make_index_sequence<N>{});
-  }
   template <std::size_t K, class F>
   static operation<T> from(std::string name, F f) {
     return {std::move(name), K, [f](board<T>& b, void* given) { f(b, held<K>::adopt(given)); }};
-  }
-};
-
-/// A reference to tier `tier`, detached, for an operation.
-template <class T, std::size_t K = 0>
-void* share_detached(const ref_to<T, 0>& outer, std::size_t tier) {
-  if constexpr (K == T::tier_count) {
-    return nullptr;
-  } else {
-    if (tier != K) return share_detached<T, K + 1>(outer, tier);
-    if constexpr (K == 0) {
-      return ref_to<T, 0>(outer).detach();
-    } else {
-      return outer.template share<tier_at<T, K>>().detach();
-    }
-  }
-}
-
-/// A program of one thread for each operation, on one object. The first thread has made it; its own
-/// reference goes to the slot, or to the first operation on the outermost tier. If there is neither,
-/// it is dropped beside the operations if one of them looks for it, else before them. Only the order
-/// of the operations is to matter: a worker sleeps when they begin.
-template <class T>
-class threads_that {
-  using op = operation<T>;
-  static constexpr bool has_worker = std::is_same_v<typename T::traits::reclaimer, worker>;
-
- public:
-  static program make(std::string name, std::vector<op> each) {
-    auto threads = static_cast<unsigned>(each.size()) + (has_worker ? 1 : 0);
-    for (const op& o : each) threads += o.interrupts;
-    return program_of(std::move(name), threads, [each = std::move(each)] { run(each); });
-  }
-
- private:
-  static bool any_of(const std::vector<op>& each, bool (*what)(const op&)) {
-    return std::any_of(each.begin(), each.end(), what);
-  }
-
-  static void run(const std::vector<op>& each) {
-    execution& now = *execution::current();
-    board<T> b;
-    ref_to<T, 0> outer = make_one<T>();
-    b.address = outer.address();
-    std::vector<void*> given(each.size());
-    const op* heir = nullptr;
-    for (std::size_t i = 0; i < each.size(); ++i) {
-      if (heir == nullptr && each[i].tier == 0) {
-        heir = &each[i];
-      } else if (each[i].takes_reference()) {
-        given[i] = share_detached<T>(outer, each[i].tier);
-      }
-    }
-    if (any_of(each, [](const op& o) { return o.tier == op::from_slot; })) {
-      b.place.store(heir == nullptr ? std::move(outer) : outer);
-    }
-    if (heir != nullptr)
-      given[static_cast<std::size_t>(heir - each.data())] = std::move(outer).detach();
-    if (!any_of(each, [](const op& o) { return o.looks_outwards; })) outer.drop();
-    if constexpr (has_worker) now.until_idle();
-    for (std::size_t i = 1; i < each.size(); ++i) {
-      now.spawn([&b, &one = each[i], from = given[i]] { one.run(b, from); });
-    }
-    outer.drop();
-    each[0].run(b, given[0]);
-    now.join_all();
-    if constexpr (!has_worker) static_cast<void>(polled::poll());  // what was dropped in a signal
   }
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operation beside every other, on objects of one, two and three tiers.
-#include "verify/explorer/core_operations.hpp"
+#include "verify/explorer/core_threads.hpp"
 
 namespace trefoil::explorer {
 
@@ -17,9 +17,12 @@ bool is_large(const operation<T>& a, const operation<T>& b) {
 template <class T>
 program pair(const char* kind, const operation<T>& a, const operation<T>& b) {
   const std::string tiers = T::tier_count == 1 ? " tier" : " tiers";
+  operation<T> first = a;
+  first.long_after_start = is_large(a, b);
   program made = threads_that<T>::make(
-      std::to_string(T::tier_count) + tiers + kind + ": " + a.name + " | " + b.name, {a, b});
+      std::to_string(T::tier_count) + tiers + kind + ": " + a.name + " | " + b.name, {first, b});
   made.large = is_large(a, b);
+  if (made.large) made.most_stale_reads = 1;
   return made;
 }
 
@@ -43,8 +46,13 @@ void add_pairs(std::vector<program>& to) {
   all_pairs(to, "", operations<plain>::ordinary());
 
   using deferring = object_of<Tiers, traits<worker>>;
-  all_pairs(to, ", worker", operations<deferring>::deferring());
-  each_with(to, ", worker", operations<deferring>::deferring(), operations<deferring>::ordinary());
+  const auto drops = operations<deferring>::deferring();
+  const auto others = operations<deferring>::reclaiming();
+  all_pairs(to, ", worker", drops);
+  each_with(to, ", worker", drops, others);
+  if constexpr (Tiers == 1) all_pairs(to, ", worker", others);
+  each_with(to, ", worker", drops, operations<deferring>::ordinary());
+  each_with(to, ", worker", others, operations<deferring>::ordinary());
 
   using found = object_of<Tiers, findable_traits<polled>>;
   all_pairs(to, ", findable", operations<found>::finding());

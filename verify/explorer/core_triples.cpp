@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three threads, and four where it finishes, on an object as an address space: 0 is mappings, 1 the
 // page directory, 2 identity.
-#include "verify/explorer/core_operations.hpp"
+#include "verify/explorer/core_threads.hpp"
 
 namespace trefoil::explorer {
 
@@ -15,6 +15,7 @@ void add(std::vector<program>& to, const char* kind, std::vector<operation<T>> e
   for (std::size_t i = 0; i < each.size(); ++i) name += (i == 0 ? ": " : " | ") + each[i].name;
   program made = threads_that<T>::make(std::move(name), std::move(each));
   made.large = large;
+  if (large) made.most_stale_reads = 1;
   to.push_back(std::move(made));
 }
 

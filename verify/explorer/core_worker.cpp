@@ -86,12 +86,14 @@ program tally() {
 program shut_down() {
   program p = program_of("shutdown against a deferral", 3, [] {
     void* const given = one_object_and_a_sleeping_worker();
+    execution::current()->learn_all();
     spawn([given] { drop_in_interrupt(given); });
     worker::shutdown();
     execution::current()->join_all();
     worker::flush();  // what came too late for the thread
   });
   p.large = true;
+  p.most_stale_reads = 0;  // tens of millions of executions with one
   return p;
 }
 
@@ -100,11 +102,13 @@ program flush_against_shutdown() {
   program p = program_of("flush against shutdown", 3, [] {
     static_cast<void>(make<deferring>());
     execution::current()->until_idle();
+    execution::current()->learn_all();
     spawn([] { worker::flush(); });
     worker::shutdown();
     execution::current()->join_all();
   });
   p.large = true;
+  p.most_stale_reads = 0;  // tens of millions of executions with one
   return p;
 }
 

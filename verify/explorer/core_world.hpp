@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <type_traits>
@@ -77,17 +78,22 @@ class journal {
   }
   [[nodiscard]] std::size_t objects() const { return objects_.size(); }
 
-  /// What is wrong at the end; empty: nothing.
-  [[nodiscard]] std::string verdict() const {
+  static constexpr std::size_t none = SIZE_MAX;
+
+  /// What is wrong at the end; empty: nothing. `kept`: the outermost tier that somebody holds for
+  /// ever; those outside it must be gone all the same.
+  [[nodiscard]] std::string verdict(std::size_t kept = none) const {
     for (const life& o : objects_) {
-      for (const fate f : o.state) {
-        if (f == alive) return "a tier lives on though nobody holds it";
+      for (std::size_t k = 0; k < o.state.size(); ++k) {
+        if (o.state[k] == alive && k < kept) return "a tier lives on though nobody holds it";
+        if (o.state[k] == dead && k >= kept) return "a tier is dead though somebody holds it";
       }
     }
     for (const reclaimer_counters& c : {worker::counters(), polled::counters()}) {
       if (c.pending != 0) return "a deferred teardown was not run";
       if (c.peak > objects_.size()) return "more is deferred than there are objects";
     }
+    if (kept != none) return "";
     return execution::current()->bytes_in_use() == 0 ? "" : "memory is left";
   }
 

@@ -50,7 +50,8 @@ struct fiber_entry {
   }
 };
 
-execution::execution(explorer::search& choices) : search_(choices) {}
+execution::execution(explorer::search& choices, unsigned most_stale_reads)
+    : search_(choices), most_stale_reads_(most_stale_reads) {}
 
 execution* execution::current() noexcept { return under_way; }
 
@@ -86,7 +87,7 @@ unsigned execution::spawn(std::function<void()> body, bool daemon, unsigned inte
   }
   // Threads with an interrupt share their CPU with it: the order of their steps matters.
   if (interrupts != nobody) {
-    made->next = {access::nothing, false, interrupts, true};
+    made->next = {.cpu = interrupts, .interrupts = true};
     threads_[interrupts]->next.cpu = interrupts;
   }
   threads_.push_back(std::move(made));

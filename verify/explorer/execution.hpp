@@ -14,7 +14,7 @@
 /// | read-modify-write | the newest store                   | what that handed on (release sequence), and as a store |
 /// | seq_cst         | as acquire; not behind what seq_cst operations before saw of this location | as release |
 ///
-/// Bounded: stale reads (most_stale_reads). Not modelled: stores whose modification order differs from
+/// Bounded: stale reads (most_stale_reads_). Not modelled: stores whose modification order differs from
 /// the order in which they are executed (2+2W), loads that read from the future (load buffering),
 /// weak compare-exchanges that fail without a reason, futex waits that wake without one.
 #pragma once
@@ -57,10 +57,6 @@ struct location {
   std::array<std::uint8_t, most_threads> stale_reads{};
 };
 
-/// Stores become visible in the end: a thread reads something else than the newest store of a
-/// location at most so often in an execution.
-inline constexpr unsigned most_stale_reads = 2;
-
 /// Shared data that is not atomic.
 struct plain_data {
   event last_write;
@@ -71,7 +67,9 @@ enum class ending : std::uint8_t { complete, repeats, violated };
 
 class execution {
  public:
-  explicit execution(explorer::search& choices);
+  /// Stores become visible in the end: a thread reads something else than the newest store of a
+  /// location at most `most_stale_reads` times in an execution.
+  execution(explorer::search& choices, unsigned most_stale_reads);
   execution(const execution&) = delete;
   execution& operator=(const execution&) = delete;
   ~execution();
@@ -103,6 +101,9 @@ class execution {
   void set_alone(bool alone) noexcept { alone_ = alone ? running_ : nobody; }
   /// Waits until no other thread has anything to do: daemons sleep, the others have ended or wait.
   void until_idle();
+  /// From here on the running thread, and those it spawns, know what all have done so far: as if it
+  /// were long ago.
+  void learn_all();
 
   // ---- called by atomics, cells and the platform -------------------------------------------------
 
@@ -158,7 +159,7 @@ class execution {
   void touch(const void* address);
   void touch(const location& at);
   std::uint32_t oldest_readable(const location& at, std::memory_order order) const;
-  std::uint32_t choose_store(location& at, std::uint32_t oldest,
+  std::uint32_t choose_store(location& at, std::uint32_t oldest, std::memory_order order,
                              std::optional<std::uint64_t> not_if_stale);
   void add_store(location& at, location::store&& made, std::memory_order order);
   void note(const std::string& text);
@@ -167,6 +168,7 @@ class execution {
   static bool releases(std::memory_order o) noexcept;
 
   explorer::search& search_;
+  unsigned most_stale_reads_;
   std::uint64_t number_ = 0;
   std::vector<std::unique_ptr<thread>> threads_;
   std::vector<std::unique_ptr<location>> locations_;

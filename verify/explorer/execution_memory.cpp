@@ -53,27 +53,37 @@ std::uint32_t execution::oldest_readable(const location& at, std::memory_order o
 }
 
 // The store that the step under way reads. To read behind one that could as well have come after this
-// step is left out: that is another order of steps, and has its own execution.
+// step is left out: that is another order of steps, and has its own execution. Left out, too, is one
+// that tells the value of an older one and no less: whoever reads the older one may do all that he
+// could have done after the other, and what is wrong then is wrong now.
 // `not_if_stale`: what a compare-exchange expects; it fails only for other values.
-std::uint32_t execution::choose_store(location& at, std::uint32_t oldest,
+std::uint32_t execution::choose_store(location& at, std::uint32_t oldest, std::memory_order order,
                                       std::optional<std::uint64_t> not_if_stale) {
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   std::uint8_t& stale = at.stale_reads[running_];
-  if (stale == most_stale_reads) return newest;
+  if (stale == most_stale_reads_) return newest;
   std::array<std::uint32_t, 32> readable{newest};
   unsigned count = 1;
   for (std::uint32_t i = newest; i-- > oldest && count < readable.size();) {
     const location::store& next = at.stores[i + 1];
-    if (at.stores[i].value == not_if_stale || !search_.came_before(next.thread, next.step))
-      continue;
-    readable[count++] = i;
+    const location::store& here = at.stores[i];
+    if (here.value == not_if_stale || !search_.came_before(next.thread, next.step)) continue;
+    const auto says_all_of_it = [&](std::uint32_t newer) {
+      const location::store& other = at.stores[newer];
+      return other.value == here.value &&
+             (!acquires(order) || other.handed_on.covers(here.handed_on));
+    };
+    const auto end = readable.begin() + count;
+    const auto instead = std::find_if(readable.begin(), end, says_all_of_it);
+    *instead = i;
+    if (instead == end) ++count;
   }
-  const unsigned chosen = search_.choose_value(count);
-  if (chosen != 0) {
+  const std::uint32_t chosen = readable[search_.choose_value(count)];
+  if (at.stores[chosen].value != at.stores[newest].value) {
     ++stale;
     threads_[running_]->read_stale = true;
   }
-  return readable[chosen];
+  return chosen;
 }
 
 void execution::add_store(location& at, location::store&& made, std::memory_order order) {
@@ -100,7 +110,7 @@ std::uint64_t execution::load(location& at, std::memory_order order) {
   thread& self = *threads_[running_];
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   const std::uint32_t oldest = oldest_readable(at, order);
-  const std::uint32_t chosen = choose_store(at, oldest, std::nullopt);
+  const std::uint32_t chosen = choose_store(at, oldest, order, std::nullopt);
   self.known.stores.raise(at.number, chosen);
   if (acquires(order)) self.known.join(at.stores[chosen].handed_on);
   if (order == std::memory_order_seq_cst) at.oldest_seq_cst = chosen;
@@ -141,7 +151,7 @@ bool execution::compare_exchange(location& at, std::uint64_t& expected, std::uin
   thread& self = *threads_[running_];
   const auto newest = static_cast<std::uint32_t>(at.stores.size() - 1);
   const std::uint32_t oldest = oldest_readable(at, failure);
-  const std::uint32_t chosen = choose_store(at, oldest, expected);
+  const std::uint32_t chosen = choose_store(at, oldest, failure, expected);
   const std::uint64_t old = at.stores[chosen].value;
   if (chosen != newest || old != expected) {
     self.known.stores.raise(at.number, chosen);

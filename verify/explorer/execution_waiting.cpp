@@ -9,14 +9,14 @@
 namespace trefoil::explorer {
 
 void execution::wait(location& word, std::uint64_t expected) {
-  step({word.number, true}, "wait", word.address);
+  step({.location = word.number, .sleepers = word.number}, "wait", word.address);
   tick();
   touch(word);
   if (word.stores.back().value != expected) return;  // the kernel sees the newest
   thread& self = *threads_[running_];
   self.waits_on = &word;
   self.state = doing::sleeps;
-  step({word.number, true}, "is woken", word.address);
+  step({}, "is woken", word.address);
 }
 
 void execution::wake(const void* word, bool all) {
@@ -24,7 +24,7 @@ void execution::wake(const void* word, bool all) {
                                   [&](const auto& l) { return l->address == word; });
   if (known == locations_.rend()) return;  // nobody has ever waited there
   const location* const waited_on = known->get();
-  step({waited_on->number, true}, all ? "wake_all" : "wake_one", word);
+  step({.sleepers = waited_on->number}, all ? "wake_all" : "wake_one", word);
   tick();
   std::array<unsigned, most_threads> sleepers{};
   unsigned count = 0;
@@ -85,6 +85,11 @@ void execution::let_idlers_go() {
     threads_[i]->state = doing::steps;
     search_.join_all(i);
   }
+}
+
+void execution::learn_all() {
+  knowledge& mine = threads_[running_]->known;
+  for (const auto& t : threads_) mine.join(t->known);
 }
 
 }  // namespace trefoil::explorer

@@ -40,6 +40,12 @@ struct view {
   [[nodiscard]] std::uint32_t of(std::size_t location) const noexcept {
     return location < oldest.size() ? oldest[location] : 0;
   }
+  [[nodiscard]] bool covers(const view& other) const noexcept {
+    for (std::size_t i = 0; i < other.oldest.size(); ++i) {
+      if (of(i) < other.oldest[i]) return false;
+    }
+    return true;
+  }
   void raise(std::size_t location, std::uint32_t to) {
     if (location >= oldest.size()) oldest.resize(location + 1);
     oldest[location] = std::max(oldest[location], to);
@@ -55,6 +61,10 @@ struct view {
 struct knowledge {
   clock_vector steps;
   view stores;
+
+  [[nodiscard]] bool covers(const knowledge& other) const {
+    return steps.covers(other.steps) && stores.covers(other.stores);
+  }
 
   void join(const knowledge& other) {
     steps.join(other.steps);

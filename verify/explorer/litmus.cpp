@@ -28,6 +28,7 @@ unsigned spawn(std::function<void()> f) { return execution::current()->spawn(std
 struct board {
   atomic<int> x{0};
   atomic<int> y{0};
+  atomic<int> z{0};
   cell<int> data{0};
   int r[4] = {-1, -1, -1, -1};
 };
@@ -132,6 +133,25 @@ program coherence() {
         b.r[1] = b.x.load(relaxed);
       }},
       [](const board& b) { return b.r[1] < b.r[0]; });
+}
+
+// The same value twice: who reads the first knows less, though both were there when he came.
+program same_value_twice(const char* name, order first, bool reached) {
+  return outcome_of(
+      name, 2, reached,
+      [first](board& b) {
+        if (first == release) b.y.store(1, relaxed);
+        b.x.store(1, first);
+        if (first != release) b.y.store(1, relaxed);
+        b.x.store(1, release);
+        b.z.store(1, relaxed);
+      },
+      {[](board& b) {
+        b.r[0] = b.z.load(relaxed);
+        b.r[1] = b.x.load(acquire);
+        b.r[2] = b.y.load(relaxed);
+      }},
+      [](const board& b) { return b.r[0] == 1 && b.r[1] == 1 && b.r[2] == 0; });
 }
 
 program release_sequence(const char* name, order rmw, bool plain, bool reached) {
@@ -256,6 +276,8 @@ std::vector<program> litmus_programs() {
       iriw("litmus: IRIW, seq_cst", seq_cst, seq_cst, false),
       load_buffering(),
       coherence(),
+      same_value_twice("litmus: a value stored twice, handed on the second time", relaxed, true),
+      same_value_twice("litmus: a value stored twice, handed on both times", release, false),
       release_sequence("litmus: release sequence through a read-modify-write", relaxed, false,
                        false),
       release_sequence("litmus: a relaxed store ends a release sequence", relaxed, true, true),

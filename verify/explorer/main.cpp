@@ -24,7 +24,7 @@ struct arguments {
   std::string only;
   std::vector<std::string> kinds;
   std::string seed;
-  std::uint64_t most = 5'000'000;
+  std::uint64_t most = 20'000'000;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   bool all = false;
   bool hunt = false;

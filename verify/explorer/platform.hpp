@@ -4,6 +4,7 @@
 /// threads are the explorer's, its memory is watched.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "trefoil/context.hpp"
+#include "trefoil/deferred.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/pool.hpp"
 #include "verify/explorer/execution.hpp"
@@ -70,6 +72,11 @@ class atomic : remembered<T> {
     return value(here().exchange(
         state(), [&](std::uint64_t old) { return bits(static_cast<T>(value(old) - n)); }, o,
         "fetch_sub"));
+  }
+  T fetch_or(T n, order o) noexcept {
+    return value(here().exchange(
+        state(), [&](std::uint64_t old) { return bits(static_cast<T>(value(old) | n)); }, o,
+        "fetch_or"));
   }
   bool compare_exchange_weak(T& e, T v, order s, order f) noexcept { return compare(e, v, s, f); }
   bool compare_exchange_strong(T& e, T v, order s, order f) noexcept { return compare(e, v, s, f); }
@@ -162,6 +169,23 @@ class cell : remembered<T> {
   event birth_;  // its construction, a write; none: of a static
 };
 
+/// Of this execution: one CPU's state is as at the start of the program when it is first asked for.
+template <class P>
+context::state<P>& state_of_cpu() noexcept {
+  struct cpu {
+    context::state<P> here;
+    std::uint64_t seen_in = 0;
+  };
+  static std::array<cpu, most_threads> cpus;
+  execution& now = *execution::current();
+  cpu& mine = cpus[now.cpu()];
+  if (mine.seen_in != now.number()) {
+    mine.seen_in = now.number();
+    std::construct_at(&mine.here);
+  }
+  return mine.here;
+}
+
 /// See platform.hpp of the mechanism for what each member is.
 struct platform {
   template <class T>
@@ -172,7 +196,7 @@ struct platform {
   using statistic = explorer::statistic<T>;
 
   /// One for each CPU: an interrupt has that of the thread it interrupts.
-  static context::state<platform>& state() noexcept;
+  static context::state<platform>& state() noexcept { return state_of_cpu<platform>(); }
 
   /// A misuse ends the execution as a violation, unless the program says that it expects some.
   static void expect_misuse() noexcept { reports() = {execution::current()->number(), 0}; }
@@ -221,29 +245,19 @@ struct platform {
 struct watched_storage {
   template <class P, std::size_t Size, std::size_t Align, class Blocks = raw_blocks<P>>
   struct source {
+    /// Cells are larger here than elsewhere: a free block may be larger than what comes there.
+    static constexpr std::size_t bytes = std::max(Size, sizeof(deferred<P>));
+    static constexpr std::size_t align = std::max(Align, alignof(deferred<P>));
+
     [[nodiscard]] static void* allocate(context::level) noexcept {
-      return Blocks::carve(execution::current()->allocate(Size, Align, /*lasting=*/false));
+      return Blocks::carve(execution::current()->allocate(bytes, align, /*lasting=*/false));
     }
-    static void release(void* block, context::level) noexcept { P::deallocate(block, Size, Align); }
+    static void release(void* block, context::level) noexcept {
+      P::deallocate(block, bytes, align);
+    }
     static std::size_t trim() noexcept { return 0; }
     [[nodiscard]] static std::size_t bytes_reserved() noexcept { return 0; }
   };
 };
-
-/// Of this execution: one CPU's state is as at the start of the program when it is first asked for.
-inline context::state<platform>& platform::state() noexcept {
-  struct cpu {
-    context::state<platform> here;
-    std::uint64_t seen_in = 0;
-  };
-  static std::array<cpu, most_threads> cpus;
-  execution& now = *execution::current();
-  cpu& mine = cpus[now.cpu()];
-  if (mine.seen_in != now.number()) {
-    mine.seen_in = now.number();
-    std::construct_at(&mine.here);
-  }
-  return mine.here;
-}
 
 }  // namespace trefoil::explorer

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/explorer/program.hpp"
 
+#include <algorithm>
+
 #include "verify/explorer/execution.hpp"
 #include "verify/explorer/search.hpp"
 
@@ -10,7 +12,7 @@ namespace {
 
 ending run_once(const program& p, search& choices, bool traced, std::string& what,
                 std::vector<std::string>& trace) {
-  execution one(choices);
+  execution one(choices, p.most_stale_reads);
   if (traced) one.keep_trace();
   const ending e = one.run(p.main);
   trace = one.trace();
@@ -49,7 +51,9 @@ std::vector<program> all_programs() {
 
 std::vector<std::string> all_kinds() {
   std::vector<std::string> all;
-  for (const maker& m : makers()) all.emplace_back(m.kind);
+  for (const maker& m : makers()) {
+    if (std::find(all.begin(), all.end(), m.kind) == all.end()) all.emplace_back(m.kind);
+  }
   return all;
 }
 

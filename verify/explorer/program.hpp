@@ -18,8 +18,9 @@ struct program {
   unsigned threads = 0;        ///< daemons and interrupts included
   std::uint64_t expected = 0;  ///< violations; a reduced search stops at the first
   thoroughness how = thoroughness::reduced;
-  bool large = false;          ///< only in the long run
-  std::function<void()> main;  ///< the first thread; spawns the others
+  bool large = false;             ///< only in the long run
+  unsigned most_stale_reads = 2;  ///< see execution
+  std::function<void()> main;     ///< the first thread; spawns the others
   std::function<std::string()>
       at_end;  ///< what is wrong after a complete execution; empty: nothing
 };

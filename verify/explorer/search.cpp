@@ -37,13 +37,14 @@ bool search::next_execution() {
   value_ = 0;
   std::fill(knows_.begin(), knows_.end(), clock_vector{});
   for (auto& steps : at_location_) steps.clear();
+  for (auto& steps : at_sleepers_) steps.clear();
   for (auto& steps : on_cpu_) steps.clear();
   return true;
 }
 
 // The step that `thread` takes now, at depth_ (counted from one after it): which earlier steps could
 // have come after it? Only those back to the last write need a look: what is before that is before
-// ours, too.
+// ours, too. All that change the same sleepers, or share a CPU, come one after the other.
 void search::find_races(unsigned thread, const access& step) {
   if (step.location < at_location_.size()) {
     const std::vector<std::size_t>& there = at_location_[step.location];
@@ -51,6 +52,9 @@ void search::find_races(unsigned thread, const access& step) {
       compare(thread, step, there[k]);
       if (path_[there[k]].pending[path_[there[k]].thread].writes) break;
     }
+  }
+  if (step.sleepers < at_sleepers_.size() && !at_sleepers_[step.sleepers].empty()) {
+    compare(thread, step, at_sleepers_[step.sleepers].back());
   }
   if (step.cpu == access::nothing) return;
   const std::vector<std::size_t>& here = on_cpu_[step.cpu];
@@ -100,10 +104,13 @@ std::size_t search::begin_of_interrupt(std::size_t step) const {
 }
 
 void search::remember(const access& step) {
-  if (step.location != access::nothing) {
-    if (step.location >= at_location_.size()) at_location_.resize(step.location + 1);
-    at_location_[step.location].push_back(depth_);
-  }
+  const auto among = [this](std::vector<std::vector<std::size_t>>& all, std::size_t which) {
+    if (which == access::nothing) return;
+    if (which >= all.size()) all.resize(which + 1);
+    all[which].push_back(depth_);
+  };
+  among(at_location_, step.location);
+  among(at_sleepers_, step.sleepers);
   if (step.cpu != access::nothing) on_cpu_[step.cpu].push_back(depth_);
 }
 
@@ -138,7 +145,8 @@ void search::begin_reduced(node& fresh, unsigned preferred) const {
 void search::begin_every(node& fresh) const {
   fresh.backtrack = fresh.enabled;
   for (unsigned q = 0; q < most_threads; ++q) {
-    const bool silent = fresh.pending[q].location == access::nothing;
+    const access& next = fresh.pending[q];
+    const bool silent = next.location == access::nothing && next.sleepers == access::nothing;
     if ((fresh.enabled & only(q)) != 0 && silent) fresh.backtrack = only(q);
   }
   fresh.thread = static_cast<unsigned>(std::countr_zero(fresh.backtrack));

@@ -28,15 +28,19 @@ struct access {
 
   std::size_t location = nothing;
   bool writes = false;
-  std::size_t cpu = nothing;  ///< of threads whose CPU takes interrupts, and of these
-  bool interrupts = false;    ///< an interrupt's first step: the one that could come at other times
+  std::size_t sleepers = nothing;  ///< of the location whose sleepers it joins, or wakes
+  std::size_t cpu = nothing;       ///< of threads whose CPU takes interrupts, and of these
+  bool interrupts = false;  ///< an interrupt's first step: the one that could come at other times
 
   [[nodiscard]] bool shares_cpu(const access& other) const noexcept {
     return cpu != nothing && cpu == other.cpu;
   }
+  [[nodiscard]] bool shares_sleepers(const access& other) const noexcept {
+    return sleepers != nothing && sleepers == other.sleepers;
+  }
   [[nodiscard]] bool depends_on(const access& other) const noexcept {
     const bool same = location != nothing && location == other.location;
-    return (same && (writes || other.writes)) || shares_cpu(other);
+    return (same && (writes || other.writes)) || shares_sleepers(other) || shares_cpu(other);
   }
 };
 
@@ -112,8 +116,9 @@ class search {
   // Of the present execution: which steps each thread's next step comes after, by thread.
   std::vector<clock_vector> knows_ = std::vector<clock_vector>(most_threads);
   clock_vector past_;  // of the step under way, as knows_, before it was compared to others
-  // Its steps by location and by CPU.
+  // Its steps by location, by location whose sleepers they change, and by CPU.
   std::vector<std::vector<std::size_t>> at_location_;
+  std::vector<std::vector<std::size_t>> at_sleepers_;
   std::vector<std::vector<std::size_t>> on_cpu_ =
       std::vector<std::vector<std::size_t>>(most_threads);
 };

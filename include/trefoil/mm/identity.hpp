@@ -68,8 +68,9 @@ class identity {
   /// (oom_reap_task_mm, process_mrelease)
   reap_result reap() noexcept {
     const typename rw_semaphore<P>::read_guard locked(mmap_lock_);
-    if (flags_.test(mmf::oom_skip) || view_ == nullptr) return {};
-    const reap_result done{true, view_->reap(*view_)};
+    reap_view* const view = view_.get();
+    if (flags_.test(mmf::oom_skip) || view == nullptr) return {};
+    const reap_result done{true, view->reap(*view)};
     flags_.set(mmf::oom_skip);  // hidden from the OOM killer: nothing more is to be had
     return done;
   }
@@ -77,11 +78,11 @@ class identity {
   /// Who is told of changes of the mappings; notifier.hpp has the way in.
   [[nodiscard]] notifier_table<P>& notifiers() noexcept { return notifiers_; }
   /// The mappings have not been torn down. mmap_lock is held.
-  [[nodiscard]] bool has_mappings() const noexcept { return view_ != nullptr; }
+  [[nodiscard]] bool has_mappings() const noexcept { return view_.get() != nullptr; }
 
   /// Called by the mappings: at their birth, when nobody else knows the object, and under mmap_lock
   /// for writing when they go.
-  void publish(reap_view* view) noexcept { view_ = view; }
+  void publish(reap_view* view) noexcept { view_.set(view); }
 
   /// Pages pinned by devices on this address space's account; may be given back after its exit.
   /// Context: any. Relaxed: a sum that orders nothing. (pinned_vm)
@@ -98,8 +99,8 @@ class identity {
   const std::uint64_t number_;
   account account_{};
   rw_semaphore<P> mmap_lock_{lock_class::mmap_lock};
-  reap_view* view_ = nullptr;    // guarded by mmap_lock_
-  notifier_table<P> notifiers_;  // guarded by mmap_lock_
+  typename P::template cell<reap_view*> view_{nullptr};  // guarded by mmap_lock_
+  notifier_table<P> notifiers_;                          // guarded by mmap_lock_
   mm_flags<P> flags_;
   typename P::template atomic<dumpable> dumpable_{dumpable::user};
   typename P::template atomic<std::int64_t> pinned_{0};
