@@ -128,7 +128,9 @@ class host {
   [[nodiscard]] const machine::ledger& figures() const noexcept { return ledger_; }
   /// Atomic read-modify-writes on the counts of address spaces, exec states and user namespaces, by
   /// the calls above. (A caller's own copies of references are not among them.)
-  [[nodiscard]] std::int64_t count_operations() const noexcept { return count_operations_; }
+  [[nodiscard]] std::uint64_t count_operations() const noexcept {
+    return static_cast<std::uint64_t>(std::int64_t{count_operations_});
+  }
   /// Page directories alive, from the list that they are on.
   [[nodiscard]] std::size_t listed() const noexcept { return kernel_.page_directories(); }
 

@@ -45,7 +45,7 @@ TEST_P(operations, ALifeCostsTheSameWheneverItIsLived) {
     other.start(its_parent);
     const std::uint64_t before = other.h.count_operations();
     live(other, its_parent);
-    EXPECT_EQ(static_cast<std::uint64_t>(other.h.count_operations()) - before, first);
+    EXPECT_EQ(other.h.count_operations() - before, first);
     other.exit(its_parent);
     other.h.free_task(0, its_parent);
   }
