@@ -21,12 +21,15 @@ void workload::release(unsigned cpu, task_ref& me) {
   rcu_callback& freed = me->freed;
   freed.whose = this;
   freed.about = std::move(me).detach();
+  // NOLINTNEXTLINE(bugprone-exception-escape): see free_task()
   machine_.call_rcu(cpu, freed, [](rcu_callback& c, unsigned here) noexcept {
     static_cast<workload*>(c.whose)->free_task(here, task_ref::adopt(c.about));
   });
 }
 
 /// In a softirq. (__put_task_struct, free_signal_struct)
+/// CPUs are all there since the machine was made: none is added here, which alone could throw.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 void workload::free_task(unsigned cpu, task_ref task) noexcept {
   machine_.free_task(cpu, task->mms, place::rcu_callback);
   process_contents& group = task->group();

@@ -17,6 +17,7 @@ namespace {
 class event_contents {
  public:
   static constexpr auto teardown = context::any;
+  // NOLINTNEXTLINE(bugprone-exception-escape): a variant without a value throws; this one has one
   explicit event_contents(held what) noexcept : kept(std::move(what)) {}
   held kept;
   rcu_callback freed;
@@ -83,10 +84,11 @@ void workload::use_file(unsigned cpu, task_contents& me) {
     case file_kind::interval_notifier: break;
     case file_kind::kvm:
       // Is it still the same one? An address that is used again must not pass for it.
-      if (kept.share_identity() == me.mms.mm.load<identity>())
-        use_memory(*me.mms.mm.load(), me.life);
+      if (const user_ref mine = me.mms.mm.load(); kept.share_identity() == mine.share<identity>())
+        use_memory(*mine, me.life);
       break;
     case file_kind::vhost:
+      // NOLINTNEXTLINE(bugprone-exception-escape): the same of the move of what is captured
       machine_.queue_work([this, kept, seed = me.life.below(1U << 30)](unsigned there) mutable {
         work_for(there, kept, chance(seed));
         machine_.drop(there, kept, holder::struct_only, place::task);

@@ -96,7 +96,7 @@ void workload::act(unsigned cpu, task_contents& me) {
     case 4:
     case 5: return clone_thread(me);
     case 6:
-    case 7: return vfork(me);
+    case 7: return clone_vm(me);
     case 8:
     case 9: return exec(cpu, me);
     case 10:
@@ -118,7 +118,10 @@ void workload::act(unsigned cpu, task_contents& me) {
     case 26: return register_event(cpu, me);
     case 27:
     case 28: return process_mrelease(cpu, me);
-    default: return use_memory(*me.mms.mm.load(), me.life);
+    default:
+      // One's own, while it is used: it is what this task has, and nobody else changes that.
+      if (const user_ref mine = me.mms.mm.load()) use_memory(*mine, me.life);
+      return;
   }
 }
 
@@ -181,7 +184,7 @@ void workload::clone_thread(task_contents& me) {
 }
 
 /// CLONE_VM alone: another process with the same address space, until one of them calls exec.
-void workload::vfork(task_contents& me) {
+void workload::clone_vm(task_contents& me) {
   if (!claim_process()) return;
   start(new_process(), &me, me.mms.mm.load(), me.life);
 }

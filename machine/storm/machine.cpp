@@ -223,7 +223,7 @@ void storm_machine::take_one_down(storm_cpu& control) {
   // acquire, above: all that it has done before it died is ours to finish.
   held left(std::move(at(c.number).lazy));
   drop(control.number, left, holder::lazy_cpu, place::task);
-  c.device.finished([&](fence_ref done) { finish(control.number, done); });
+  c.device.finished([&](const fence_ref& done) { finish(control.number, done); });
   rcu_.run_delivered(c.number, control.number);
   run_deferred_on(c.number, control.number);
   c.state.store(power::on, std::memory_order_release);

@@ -103,7 +103,7 @@ class workload {
   ref<process> new_process();
   void fork(unsigned cpu, task_contents& me);
   void clone_thread(task_contents& me);
-  void vfork(task_contents& me);
+  void clone_vm(task_contents& me);
   void exec(unsigned cpu, task_contents& me);
 
   // memory.cpp
