@@ -23,8 +23,8 @@ if(TREFOIL_SANITIZE)
     add_link_options(-fsanitize=${TREFOIL_SANITIZE})
 endif()
 
-# Most of the time of a test's build is GoogleTest's header. The sanitizers' builds read it once; the
-# others read it in every test, so that they see it when a test forgets to include it.
+# Much of the time of a test's build is GoogleTest's header. The builds with g++ read it once, and the
+# sanitizers'; that with clang++ reads it in every test, and sees it when a test forgets to include it.
 option(TREFOIL_PRECOMPILE "Precompile GoogleTest's header for the tests" OFF)
 if(TREFOIL_PRECOMPILE AND TREFOIL_BUILD_TESTS)
     find_package(GTest REQUIRED)

@@ -42,13 +42,18 @@ void host::run_deferred(unsigned cpu, deferred<platform>& node, holder whose, pl
   run(cpu, where, whose, teardown, context::process, true);
 }
 
-user_ref host::create(unsigned cpu, std::uint64_t number, namespace_ref owner) {
+user_ref host::try_create(unsigned cpu, std::uint64_t number, namespace_ref owner) {
   user_ref made;
   run(cpu, place::task, holder::user, [&] {
     if (!owner) owner = init_user_ns_;
     made = try_make<address_space>(kernel_, std::move(owner), number);
     if (made && !populate(*made)) made.drop();
   });
+  return made;
+}
+
+user_ref host::create(unsigned cpu, std::uint64_t number) {
+  user_ref made = try_create(cpu, number);
   if (!made) throw std::bad_alloc();
   return made;
 }
@@ -116,10 +121,10 @@ void host::mmput(unsigned cpu, user_ref space, place where) {
   run(cpu, where, holder::user, [&] { space.drop(); });
 }
 
-void host::mmput_async(unsigned cpu, user_ref space) {
+void host::mmput_async(unsigned cpu, user_ref space, place where) {
   if (space) ++drops_[static_cast<std::size_t>(holder::user)];
   run(
-      cpu, place::softirq, holder::user, [&] { space.drop(); }, context::any);
+      cpu, where, holder::user, [&] { space.drop(); }, context::any);
 }
 
 void host::free_task(unsigned cpu, task& who, place where) {

@@ -10,7 +10,7 @@
 ///     holder.hpp design.hpp    who holds, and what under which design
 ///     platform.hpp cpu.hpp     CPUs, as the mechanism sees them
 ///     held.hpp held_slot.hpp task.hpp    typed references, and slots of them
-///     ledger.hpp histogram.hpp what the teardowns count
+///     ledger.hpp peak_by_holder.hpp histogram.hpp    what the teardowns count
 ///     lock_checker.hpp         who may take which lock
 ///     access.hpp   may somebody look at a task?
 ///
@@ -50,9 +50,11 @@ class host {
 
   // ---- what tasks do -----------------------------------------------------------------------------
 
-  /// A new address space, of the one shape (shape.hpp), with one user, in that user namespace; empty:
-  /// in the first one. (mm_alloc) Throws std::bad_alloc.
-  [[nodiscard]] user_ref create(unsigned cpu, std::uint64_t number, namespace_ref owner = {});
+  /// A new address space, of the one shape (shape.hpp), with one user, in that user namespace; none:
+  /// in the first one. Empty: no memory. (mm_alloc)
+  [[nodiscard]] user_ref try_create(unsigned cpu, std::uint64_t number, namespace_ref owner = {});
+  /// The same; throws std::bad_alloc.
+  [[nodiscard]] user_ref create(unsigned cpu, std::uint64_t number);
 
   /// One more user namespace, of that user. Throws std::bad_alloc. (create_user_ns)
   [[nodiscard]] namespace_ref create_user_namespace(unsigned cpu, std::uint32_t owner_uid);
@@ -82,7 +84,7 @@ class host {
   void mmput(unsigned cpu, user_ref space, place where = place::task);
 
   /// The same from a place where mappings may not go: a worker takes them along. (mmput_async)
-  void mmput_async(unsigned cpu, user_ref space);
+  void mmput_async(unsigned cpu, user_ref space, place where = place::softirq);
 
   /// The last reference to a task is gone. (delayed_put_task_struct and what follows)
   void free_task(unsigned cpu, task& who, place where = place::rcu_callback);
@@ -127,7 +129,8 @@ class host {
   }
   [[nodiscard]] const machine::ledger& figures() const noexcept { return ledger_; }
   /// Atomic read-modify-writes on the counts of address spaces, exec states and user namespaces, by
-  /// the calls above. (A caller's own copies of references are not among them.)
+  /// the calls above. (A caller's own copies of references are not among them.) Not where interrupts
+  /// are signals: one that comes in the middle of a call is counted twice, or not.
   [[nodiscard]] std::uint64_t count_operations() const noexcept {
     return static_cast<std::uint64_t>(std::int64_t{count_operations_});
   }

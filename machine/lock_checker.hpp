@@ -98,8 +98,7 @@ class lock_checker {
 
   /// The least level at which locks of the class may be taken.
   [[nodiscard]] static constexpr context::level needed(mm::lock_class c) noexcept {
-    const bool sleeps = c == mm::lock_class::mmap_lock || c == mm::lock_class::notifiers;
-    return sleeps ? context::process : context::atomic;
+    return c == mm::lock_class::mmap_lock ? context::process : context::atomic;
   }
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The address space that every process of the `step` machine gets.
+/// The address space that every new program gets.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@ namespace trefoil::machine {
 /// | file          | keeps         | what it does with it                                        | in Linux |
 /// | ------------- | ------------- | ----------------------------------------------------------- | -------- |
 /// | `proc_mem`    | proc_handle   | promotes for each read                                      | fs/proc/base.c |
-/// | `proc_maps`   | proc_handle   | promotes for each read                                      | fs/proc/task_mmu.c |
+/// | `proc_maps`   | proc_handle   | promotes for each read, and walks the mappings              | fs/proc/task_mmu.c |
 /// | `userfaultfd` | struct_only   | promotes for each fault that it resolves                    | fs/userfaultfd.c |
 /// | `umem`        | struct_only   | accounts pinned pages, after the exit as well               | drivers/infiniband/core/umem.c |
 /// | `kvm`         | struct_only   | compares: is it still this one?                             | virt/kvm/kvm_main.c |
@@ -54,6 +54,10 @@ struct file {
 /// Context: process.
 class files {
  public:
+  [[nodiscard]] std::size_t count() {
+    const std::lock_guard<std::mutex> locked(mutex_);
+    return open_.size();
+  }
   void add(file f) {
     const std::lock_guard<std::mutex> locked(mutex_);
     open_.push_back(std::move(f));

@@ -12,8 +12,9 @@ namespace trefoil::machine {
 
 namespace {
 
-/// user_events: what it keeps goes in an RCU callback, there and then. Linux needs a worker behind the
-/// callback, since mmdrop() is not legal there. (trace_events_user.c, user_event_mm_destroy)
+/// user_events: what it keeps goes in an RCU callback; an identity there and then. Linux needs a worker
+/// behind every callback, since mmdrop() is not legal there. (trace_events_user.c,
+/// user_event_mm_destroy)
 class event_contents {
  public:
   static constexpr auto teardown = context::any;
@@ -24,6 +25,9 @@ class event_contents {
 };
 using event_registration = basic_staged<platform::namespace_traits, event_contents>;
 using event_ref = ref<event_registration>;
+
+/// Each keeps an address space, or a page directory, that has nobody else.
+constexpr std::size_t most_in_flight = 256;
 
 }  // namespace
 
@@ -76,8 +80,8 @@ void workload::use_file(unsigned cpu, task_contents& me) {
   });
   if (!kept) return;
   switch (kind) {
+    case file_kind::proc_maps: read_maps(cpu, kept); break;
     case file_kind::proc_mem:
-    case file_kind::proc_maps:
     case file_kind::userfaultfd: read_from(cpu, kept, me.life); break;
     case file_kind::umem:
     case file_kind::notifier:
@@ -120,6 +124,24 @@ void workload::read_from(unsigned cpu, const held& kept, chance& random) {
   machine_.mmput(cpu, std::move(user));
 }
 
+/// The same of the mappings themselves: in order, one beside the other. (show_map)
+void workload::read_maps(unsigned cpu, const held& kept) {
+  user_ref user = kept.promote();
+  if (!user) {
+    ++figures_.reads_too_late;
+    return;
+  }
+  ++figures_.maps_read;
+  std::uint64_t end = 0;
+  bool sound = true;
+  user->for_each_vma([&](const mm::vma& v) {
+    sound = sound && v.start >= end && v.start < v.end;
+    end = v.end;
+  });
+  if (!sound) ++figures_.layout_faults;
+  machine_.mmput(cpu, std::move(user));
+}
+
 /// A kernel thread works in somebody's address space. It takes a reference of its own to the page
 /// directory, even if its CPU has the same one borrowed: the two are not the same thing.
 /// (kthread_use_mm, kthread_unuse_mm)
@@ -147,7 +169,10 @@ void workload::close(unsigned cpu, file& f) {
     figures_.notified += f.shadow->told();
     if (!f.shadow->sound()) ++figures_.notifier_faults;
   }
-  if (f.mirror != nullptr) f.mirror->remove();
+  if (f.mirror != nullptr) {
+    f.mirror->remove();
+    if (f.mirror->was_stale()) ++figures_.notifier_faults;
+  }
   if (f.pinned_pages != 0) f.kept.share_identity()->account_pinned(-f.pinned_pages);
   machine_.drop(cpu, f.kept, holder_of(f.kind), place::task);
 }
@@ -155,7 +180,8 @@ void workload::close(unsigned cpu, file& f) {
 /// By a socket, to nobody in particular: who opened it may be long gone when it is closed.
 void workload::pass_file(task_contents& me) {
   file f;
-  if (me.group().files().take(me.life.below(1U << 16), f)) in_flight_.add(std::move(f));
+  if (in_flight_.count() < most_in_flight && me.group().files().take(me.life.below(1U << 16), f))
+    in_flight_.add(std::move(f));
   if (me.life.one_in(2) && in_flight_.take(me.life.below(1U << 16), f))
     me.group().files().add(std::move(f));
 }

@@ -24,11 +24,14 @@ void arrived(int) {
   errno = saved;
 }
 
-void set_blocked(bool blocked) noexcept {
+/// Returns whether it was.
+bool set_blocked(bool blocked) noexcept {
   sigset_t one;
+  sigset_t before;
   sigemptyset(&one);
   sigaddset(&one, interrupt_signal());
-  pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &one, nullptr);
+  pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &one, &before);
+  return sigismember(&before, interrupt_signal()) == 1;
 }
 
 }  // namespace
@@ -39,14 +42,16 @@ interrupts::interrupts(handler entry, std::uint64_t seed, std::uint32_t spread_u
   action.sa_handler = arrived;
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);  // interrupts do not nest
-  sigaction(interrupt_signal(), &action, nullptr);
-  set_blocked(true);  // here, hence in threads that start from here
+  sigaction(interrupt_signal(), &action, &before_);
+  was_blocked_ = set_blocked(true);  // here, hence in threads that start from here
   source_ = std::thread([this, seed, spread_us] { send(seed, spread_us); });
 }
 
 interrupts::~interrupts() {
   ending_.store(true, std::memory_order_relaxed);
   source_.join();
+  sigaction(interrupt_signal(), &before_, nullptr);
+  set_blocked(was_blocked_);
 }
 
 void interrupts::send(std::uint64_t seed, std::uint32_t spread_us) {
@@ -56,7 +61,7 @@ void interrupts::send(std::uint64_t seed, std::uint32_t spread_us) {
     const std::lock_guard<std::mutex> locked(mutex_);
     if (targets_.empty()) continue;
     const pthread_t whom = targets_[random.below(static_cast<std::uint32_t>(targets_.size()))];
-    if (pthread_kill(whom, interrupt_signal()) == 0) sent_.fetch_add(1, std::memory_order_relaxed);
+    pthread_kill(whom, interrupt_signal());
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <signal.h>
 
 namespace trefoil::machine {
 
@@ -19,7 +20,8 @@ class interrupts {
   /// Called on the thread of a CPU, in a signal handler. `whose` is what the CPU gave.
   using handler = void (*)(void* whose) noexcept;
 
-  /// One interrupt each 20 to 20 + `spread_us` microseconds, on a random CPU.
+  /// One interrupt each 20 to 20 + `spread_us` microseconds, on a random CPU. The thread that makes
+  /// this and takes it down again blocks the signal meanwhile.
   interrupts(handler entry, std::uint64_t seed, std::uint32_t spread_us);
   ~interrupts();
   interrupts(const interrupts&) = delete;
@@ -37,17 +39,14 @@ class interrupts {
     interrupts& from_;
   };
 
-  [[nodiscard]] std::uint64_t sent() const noexcept {
-    return sent_.load(std::memory_order_relaxed);
-  }
-
  private:
   void send(std::uint64_t seed, std::uint32_t spread_us);
 
   std::mutex mutex_;
   std::vector<pthread_t> targets_;  // guarded by mutex_: none of them ends while we signal it
-  std::atomic<std::uint64_t> sent_{0};
   std::atomic<bool> ending_{false};
+  struct sigaction before_ {};
+  bool was_blocked_ = false;
   std::thread source_;
 };
 

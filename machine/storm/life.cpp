@@ -158,20 +158,29 @@ void workload::start(ref<process> group, const task_contents* parent, user_ref s
   machine_.schedule(std::move(task));
 }
 
-/// With an address space of its own, and no parent's.
+/// With an address space of its own, and no parent's. A birth for which there is no memory is one all
+/// the same: init does not wait for another one in its place.
 void workload::spawn_fresh(unsigned cpu, chance& random) {
   if (!claim_process()) return;
-  start(new_process(), nullptr,
-        machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed)), random);
+  user_ref space = machine_.try_create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
+  if (!space) {
+    ++figures_.births_refused;
+    return;
+  }
+  start(new_process(), nullptr, std::move(space), random);
 }
 
 void workload::fork(unsigned cpu, task_contents& me) {
   if (!claim_process()) return;
   user_ref space =
       machine_.copy(cpu, me.mms.mm.load(), numbers_.fetch_add(1, std::memory_order_relaxed));
-  if (!space) {  // reaped, or no memory: the child begins with nothing
+  if (!space) {  // reaped, or no memory: the child begins with nothing, if there is that much
     ++figures_.forks_refused;
-    space = machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
+    space = machine_.try_create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed));
+  }
+  if (!space) {
+    ++figures_.births_refused;
+    return;
   }
   start(new_process(), &me, std::move(space), me.life);
 }
@@ -199,7 +208,8 @@ void workload::exec(unsigned cpu, task_contents& me) {
     ++figures_.namespaces;
   }
   user_ref space =
-      machine_.create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed), std::move(owner));
+      machine_.try_create(cpu, numbers_.fetch_add(1, std::memory_order_relaxed), std::move(owner));
+  if (!space) return;  // ENOMEM: the old program goes on
   if (me.life.one_in(2)) space.at<identity>().set_dumpability(mm::dumpable::no);
   user_ref old = machine_.exec(me.mms, std::move(space));
   ++figures_.execs;

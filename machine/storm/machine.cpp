@@ -25,6 +25,15 @@ void storm_machine::start(task_step step, kernel_work apart) {
   step_ = std::move(step);
   apart_ = std::move(apart);
   interrupts_ = std::make_unique<interrupts>(interrupted, seed_, 150);
+  try {
+    start_cpus();
+  } catch (...) {  // not all of them: those that run find nothing to do yet
+    stop();
+    throw;
+  }
+}
+
+void storm_machine::start_cpus() {
   for (const std::unique_ptr<storm_cpu>& c : per_cpu_) {
     c->thread = std::thread([this, one = c.get()] {
       const rcu::reader reads;
@@ -41,7 +50,9 @@ void storm_machine::start(task_step step, kernel_work apart) {
 
 void storm_machine::stop() {
   stopping_.store(true, std::memory_order_relaxed);
-  for (const std::unique_ptr<storm_cpu>& c : per_cpu_) c->thread.join();
+  for (const std::unique_ptr<storm_cpu>& c : per_cpu_) {
+    if (c->thread.joinable()) c->thread.join();
+  }
   interrupts_.reset();
   // This thread is every CPU in turn now: what grace periods still bring, and what that defers.
   for (bool again = true; again;) {
@@ -60,15 +71,15 @@ void storm_machine::stop() {
 void storm_machine::interrupted(void* whose) noexcept {
   storm_cpu& c = *static_cast<storm_cpu*>(whose);
   if (c.state.load(std::memory_order_relaxed) == power::dead) return;
+  ++c.machine->interrupts_taken_;
   c.machine->hard_interrupt(c);
 }
 
 /// And softirqs on the way out, unless it is a softirq that was interrupted. (irq_exit)
 void storm_machine::hard_interrupt(storm_cpu& c) noexcept {
-  ++interrupts_taken_;
   c.device.finished([&](fence_ref done) {
-    // Whoever was its last user else is gone: a worker takes the mappings along.
-    if (done->user) mmput_async(c.number, std::move(done->user));
+    // If its program has gone meanwhile, it is the last user: a worker takes the mappings along.
+    if (done->user) mmput_async(c.number, std::move(done->user), place::hardirq);
     drop(c.number, done->kept, holder::struct_only, place::hardirq);
     run(c.number, place::hardirq, holder::struct_only, [&] { done.drop(); });
   });

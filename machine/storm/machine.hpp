@@ -6,6 +6,7 @@
 ///
 ///     chance.hpp rcu.hpp interrupts.hpp    the ground
 ///     task_struct.hpp pid_table.hpp files.hpp    tasks and processes
+///     device.hpp secondary_mmu.hpp         hardware: what is told of, and what lets go in interrupts
 ///     machine.hpp                          CPUs: switches, softirqs, workers, hotplug
 ///     workload.hpp                         what processes do
 ///     storm.hpp                            all of it, with figures
@@ -95,6 +96,7 @@ class storm_machine : public host {
 
   void hand_over(unsigned, holder, bool) override {}  // the CPU's own kworker looks for itself
 
+  void start_cpus();
   void finish(unsigned cpu, const fence_ref& done);
 
   static void interrupted(void* whose) noexcept;

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <memory>
-#include <vector>
 
 #include <urcu/urcu-memb.h>
 

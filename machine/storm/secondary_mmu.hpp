@@ -61,6 +61,8 @@ class mirrored_word final : public mm::interval_notifier<platform> {
           space.copy_from(address, &seen, sizeof seen, mm::force::yes) == sizeof seen;
       const mm::spinlock<platform>::guard locked(lock_);
       if (read_retry(begun)) continue;
+      // What programs write stays as it is, until the page goes: then somebody has to say so.
+      if (valid_ && word_ != 0 && (!there || seen != word_)) stale_ = true;
       valid_ = there;
       word_ = seen;
       return;
@@ -71,10 +73,16 @@ class mirrored_word final : public mm::interval_notifier<platform> {
     const mm::spinlock<platform>::guard locked(lock_);
     return valid_ ? std::optional(word_) : std::nullopt;
   }
+  /// It had what was there no more, and was not told.
+  [[nodiscard]] bool was_stale() noexcept {
+    const mm::spinlock<platform>::guard locked(lock_);
+    return stale_;
+  }
 
  private:
   mm::spinlock<platform> lock_;
   bool valid_ = false;      // guarded by lock_
+  bool stale_ = false;      // guarded by lock_
   std::uint64_t word_ = 0;  // guarded by lock_
 };
 

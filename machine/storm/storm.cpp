@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <system_error>
 #include <thread>
 
@@ -41,6 +42,9 @@ void copy(const workload::figures& from, storm_figures& to) {
   to.oom_kills = from.oom_kills;
   to.reaped = from.reaped;
   to.forks_refused = from.forks_refused;
+  to.births_refused = from.births_refused;
+  to.maps_read = from.maps_read;
+  to.layout_faults = from.layout_faults;
   to.memory_refused = from.memory_refused;
   to.pages_written = from.pages_written;
   to.pages_read = from.pages_read;
@@ -55,6 +59,7 @@ void copy(const workload::figures& from, storm_figures& to) {
   to.notified = from.notified;
   to.notifier_faults = from.notifier_faults;
   to.attempts = from.attempts;
+  to.allowed = from.allowed;
   to.denied = from.denied;
   to.denied_after_exit = from.denied_after_exit;
   to.failed_open = from.failed_open;
@@ -76,14 +81,23 @@ storm_figures storm(const design& lifetimes, const storm_options& options) {
     work.begin();
     machine.start([&](unsigned cpu, task_ref& task) { work.step(cpu, task); },
                   [&](unsigned cpu) { work.attack(cpu); });
+    std::exception_ptr thrown;
     while (!work.over()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      if (options.go_on && !f.interrupted && !options.go_on(work.done())) {
+      if (!options.go_on || f.interrupted) continue;
+      try {
+        f.interrupted = !options.go_on(work.done());
+      } catch (...) {
         f.interrupted = true;
-        work.no_more();
+        thrown = std::current_exception();
       }
+      if (f.interrupted) work.no_more();
     }
     machine.stop();
+    if (thrown) {
+      work.close_in_flight(0);
+      std::rethrow_exception(thrown);
+    }
     work.close_in_flight(0);
 
     copy(work.so_far(), f);

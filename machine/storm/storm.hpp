@@ -37,7 +37,10 @@ struct storm_figures {
   std::int64_t namespaces = 0;  ///< user namespaces that containers began with
   std::int64_t oom_kills = 0;
   std::int64_t reaped = 0;
-  std::int64_t forks_refused = 0;
+  std::int64_t forks_refused = 0;   ///< no memory, or the parent was reaped
+  std::int64_t births_refused = 0;  ///< no memory even for one without contents
+  std::int64_t maps_read = 0;
+  std::int64_t layout_faults = 0;  ///< mappings that overlap, or not in order: a bug
   std::int64_t memory_refused = 0;
   std::int64_t pages_written = 0;
   std::int64_t pages_read = 0;
@@ -55,12 +58,15 @@ struct storm_figures {
   std::int64_t switches = 0;
   std::int64_t cpus_offlined = 0;
 
-  /// Drops, by who let go; all but those of users and lazy CPUs are of struct-only holders.
+  /// Drops, by who let go; all but those of users and lazy CPUs are of struct-only holders. References
+  /// that a holder takes for a moment count with its own; a kernel thread's, which works in somebody's
+  /// address space, with those of lazy CPUs.
   std::array<std::int64_t, holder_kinds> drops{};
   std::array<std::int64_t, sampled_names.size()> deferred{};
   std::int64_t async_mmput = 0;
 
   std::int64_t attempts = 0;
+  std::int64_t allowed = 0;
   std::int64_t denied = 0;
   std::int64_t denied_after_exit = 0;
   std::int64_t failed_open = 0;
@@ -82,8 +88,8 @@ struct storm_figures {
   }
 };
 
-/// Throws std::system_error without threads or memory for the machine. Not from within a storm: one
-/// at a time in a process.
+/// Throws std::system_error without threads or memory for the machine, and what go_on throws; nothing
+/// runs then any more. Not from within a storm: one at a time in a process.
 [[nodiscard]] storm_figures storm(const design& lifetimes, const storm_options& options);
 
 }  // namespace trefoil::machine

@@ -79,6 +79,9 @@ class workload {
     tally failed_open;
     tally descriptors_stolen;  // of those, how many while the files were still open
     tally forks_refused;       // no memory, or the parent was reaped
+    tally births_refused;      // no memory for an address space at all
+    tally maps_read;           // /proc/PID/maps
+    tally layout_faults;       // mappings that overlap, or not in order
     tally memory_refused;      // a hole, no memory
     tally pages_written;
     tally pages_read;
@@ -124,6 +127,7 @@ class workload {
   void close(unsigned cpu, file& f);
   void use_mirror(unsigned cpu, file& f);
   void read_from(unsigned cpu, const held& kept, chance& random);
+  void read_maps(unsigned cpu, const held& kept);
   void give_to_device(unsigned cpu, task_contents& me);
   void register_event(unsigned cpu, task_contents& me);
   void work_for(unsigned cpu, const held& kept, chance random);

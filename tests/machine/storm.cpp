@@ -5,9 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <numeric>
 #include <ostream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #if defined(__SANITIZE_THREAD__)
 /// liburcu is not instrumented: what its own threads free was handed over by means that cannot be
@@ -41,6 +44,7 @@ void expect_sound(const storm_figures& f) {
   EXPECT_EQ(f.exec_states_at_end, 0);
   EXPECT_EQ(f.pages_corrupted, 0);
   EXPECT_EQ(f.notifier_faults, 0);
+  EXPECT_EQ(f.layout_faults, 0);
   EXPECT_EQ(f.lock_faults, std::vector<std::string>());
   // It was a storm.
   EXPECT_EQ(f.processes, 120);
@@ -82,6 +86,51 @@ TEST(storm, TheAttackerIsOne) {
   const storm_figures f = storm(*find_design("two-counts"), o);
   EXPECT_GT(f.failed_open, 0);
   EXPECT_GT(f.denied, 0);
+}
+
+TEST(storm, EverybodyTakesPart) {
+  storm_options o = small(6);
+  o.size.processes = 1500;
+  const storm_figures f = storm(*find_design("two-counts-exit-mm"), o);
+  for (const auto& [name, figure] : std::initializer_list<std::pair<const char*, std::int64_t>>{
+           {"execs", f.execs},
+           {"reaped", f.reaped},
+           {"pages reaped", f.pages_reaped},
+           {"files opened", f.files_opened},
+           {"reads of others", f.reads_of_others},
+           {"maps read", f.maps_read},
+           {"fences", f.fences},
+           {"events", f.events},
+           {"kernel threads that work for others", f.kthread_uses},
+           {"changes that subscribers were told of", f.notified},
+           {"mmput_async", f.async_mmput},
+           {"CPUs that died", f.cpus_offlined},
+           {"allowed", f.allowed},
+           {"denied", f.denied},
+           {"denied after exit", f.denied_after_exit},
+       }) {
+    EXPECT_GT(figure, 0) << name;
+  }
+  EXPECT_EQ(f.notifier_faults + f.layout_faults + f.pages_corrupted, 0);
+}
+
+TEST(storm, WithoutMemoryForAllOfThem) {
+  storm_options o = small(7);
+  o.size.processes = 400;
+  o.memory_bytes = std::size_t{1} << 20;
+  const storm_figures f = storm(*find_design("two-counts-exit-mm"), o);
+  EXPECT_GT(f.forks_refused, 0);
+  EXPECT_GT(f.births_refused, 0);
+  EXPECT_EQ(f.processes + f.births_refused, 400);
+  EXPECT_TRUE(f.nothing_left());
+  EXPECT_EQ(f.pages_corrupted, 0);
+}
+
+TEST(storm, TellsWhatItsCallerThrows) {
+  storm_options o = small(8);
+  o.size.processes = 100'000;
+  o.go_on = [](double) -> bool { throw std::runtime_error("enough"); };
+  EXPECT_THROW(static_cast<void>(storm(*find_design("reversed"), o)), std::runtime_error);
 }
 
 TEST(storm, DesignsDeferAsTheySay) {

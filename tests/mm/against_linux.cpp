@@ -334,7 +334,7 @@ class asker {
       if ((c.d & 0xF) == 8 && (c.d & MAP_ANONYMOUS) != 0) return exclude("MAP_DROPPABLE");
     }
     if ((c.d & MAP_ANONYMOUS) == 0) {
-      c.fd = static_cast<std::uint8_t>(1 + below(2));
+      c.fd = one_in(100) ? std::uint8_t{0} : static_cast<std::uint8_t>(1 + below(2));
       // Often where it goes on: in the file as far as in the arena.
       c.e = one_in(2) ? (c.a - arena_ + 8 * page_size) % memfd_bytes / page_size * page_size
                       : below(48) * page_size;

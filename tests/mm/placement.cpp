@@ -98,7 +98,8 @@ TEST_F(placement, WhatDoesNotFitAnywhere) {
   EXPECT_EQ(space->mmap(0, ~std::uint64_t{0}, prot::read, how).why, error::enomem);
   EXPECT_EQ(space->mmap(user_end, page_size, prot::read, how | flag::fixed).why, error::enomem);
   EXPECT_EQ(space->mmap(0x1001, page_size, prot::read, how | flag::fixed).why, error::einval);
-  EXPECT_EQ(space->mmap(0, page_size, prot::read, flag::privately).why, error::einval) << "no file";
+  EXPECT_EQ(space->mmap(0, page_size, prot::read, flag::privately).why, error::ebadf) << "no file";
+  EXPECT_EQ(space->mmap(0, 0, prot::read, flag::privately).why, error::ebadf) << "asked first";
   for (const unsigned left_out : {0x40U, 0x100U, 0x2000U, 0x4'0000U}) {
     EXPECT_EQ(space->mmap(0, page_size, prot::read, how | left_out).why, error::einval);
   }

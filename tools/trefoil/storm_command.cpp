@@ -35,8 +35,9 @@ Examples:
   trefoil storm --processes 5000 --cpus 8 --seed 7
   trefoil storm --design reversed --json | jq '.designs.reversed.deferred'
 
-Exit status 1: something was left at the end, or a design let an access check fail open that should
-not have.
+Exit status 1: something was left at the end, memory or mappings were not what programs made of them, a
+subscriber was not told, a lock was taken where it may not be, or a design let an access check fail open
+that should not have.
 )";
 
 json design_json(const storm_figures& f) {
@@ -59,12 +60,14 @@ json design_json(const storm_figures& f) {
           {"deferred", deferred},
           {"async_mmput", f.async_mmput},
           {"attempts", f.attempts},
+          {"allowed", f.allowed},
           {"denied", f.denied},
           {"denied_after_exit", f.denied_after_exit},
           {"failed_open", f.failed_open},
           {"descriptors_stolen", f.descriptors_stolen},
           {"pages_reaped", f.pages_reaped},
           {"forks_refused", f.forks_refused},
+          {"births_refused", f.births_refused},
           {"memory_refused", f.memory_refused},
           {"pages_written", f.pages_written},
           {"pages_read", f.pages_read},
@@ -72,6 +75,8 @@ json design_json(const storm_figures& f) {
           {"files_opened", f.files_opened},
           {"reads_of_others", f.reads_of_others},
           {"reads_too_late", f.reads_too_late},
+          {"maps_read", f.maps_read},
+          {"layout_faults", f.layout_faults},
           {"fences", f.fences},
           {"events", f.events},
           {"kthread_uses", f.kthread_uses},
@@ -104,6 +109,9 @@ void print(const std::vector<storm_figures>& all) {
   number("pages written", &storm_figures::pages_written);
   number("pages read", &storm_figures::pages_read);
   number("  with what nobody wrote there", &storm_figures::pages_corrupted);
+  number("subscribers told wrong", &storm_figures::notifier_faults);
+  number("mappings that overlap", &storm_figures::layout_faults);
+  number("locks taken where they may not be", &storm_figures::lock_reports);
   number("interrupts", &storm_figures::interrupts);
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
     t.row(fmt::format("drops by {}", machine::holder_names[i]),
@@ -138,6 +146,7 @@ void check(const storm_figures& f) {
   };
   if (!f.nothing_left()) wrong("something is left at the end; this is a bug, please report it");
   if (f.lock_reports != 0) wrong(f.lock_faults.front() + "; this is a bug, please report it");
+  if (f.layout_faults != 0) wrong("mappings overlapped; this is a bug, please report it");
   if (f.notifier_faults != 0)
     wrong("a notifier was not told right; this is a bug, please report it");
   if (f.pages_corrupted != 0)

@@ -11,6 +11,7 @@ namespace trefoil::mm {
 /// no table.
 enum class error : int {
   none = 0,
+  ebadf = 9,        ///< mmap: neither a file nor MAP_ANONYMOUS
   efault = 14,      ///< mremap: no such mapping, or the range leaves it
   enomem = 12,      ///< no memory, no address space, too many mappings, or a hole in the range
   eacces = 13,      ///< the file was not opened for that

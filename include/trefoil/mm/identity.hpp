@@ -70,9 +70,10 @@ class identity {
     const typename rw_semaphore<P>::read_guard locked(mmap_lock_);
     reap_view* const view = view_.get();
     if (flags_.test(mmf::oom_skip) || view == nullptr) return {};
-    const reap_result done{true, view->reap(*view)};
-    flags_.set(mmf::oom_skip);  // hidden from the OOM killer: nothing more is to be had
-    return done;
+    const std::size_t pages = view->reap(*view);
+    // Hidden from the OOM killer: nothing more is to be had. Of two who were in here at once, each has
+    // freed some, and one has done it.
+    return {flags_.set(mmf::oom_skip), pages};
   }
 
   /// Who is told of changes of the mappings; notifier.hpp has the way in.

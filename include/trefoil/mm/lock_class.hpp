@@ -31,8 +31,6 @@ enum class lock_class : std::uint8_t {
   other,
 };
 
-inline constexpr std::size_t lock_classes = 7;
-
 [[nodiscard]] constexpr std::string_view name_of(lock_class c) noexcept {
   switch (c) {
     case lock_class::mmap_lock: return "mmap_lock";

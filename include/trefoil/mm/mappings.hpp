@@ -64,7 +64,8 @@ inline constexpr unsigned fixed = 2;
 
 /// The address space as its users see it. Its calls may be made by any number of threads at once,
 /// all at level `process`: they may wait for mmap_lock. They follow Linux in what they do and in how
-/// they fail; a call that says ENOMEM for want of memory has changed nothing.
+/// they fail; a call that says ENOMEM for want of memory has changed nothing, but for
+/// mremap (mremap.hpp).
 ///
 /// Left out, and refused where somebody asks for it: huge pages, VM_GROWSDOWN, mlock, protection
 /// keys, swap, MREMAP_DONTUNMAP. Left out silently: the zero page (a read of fresh memory takes a

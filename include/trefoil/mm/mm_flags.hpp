@@ -10,12 +10,10 @@ namespace trefoil::mm {
 
 /// Numbered here as they are set in the life of a victim. (MMF_*)
 namespace mmf {
-/// The OOM killer has chosen it; exit_mmap hurries. (MMF_OOM_VICTIM)
-inline constexpr std::uint32_t oom_victim = 1U << 0;
 /// Pages have been taken from under it: what is not there must not be read as zeros. (MMF_UNSTABLE)
-inline constexpr std::uint32_t unstable = 1U << 1;
+inline constexpr std::uint32_t unstable = 1U << 0;
 /// Nothing is to be had by walking its page tables; soon there are none. (MMF_OOM_SKIP)
-inline constexpr std::uint32_t oom_skip = 1U << 2;
+inline constexpr std::uint32_t oom_skip = 1U << 1;
 }  // namespace mmf
 
 /// A set of flags. Context of all calls: any.
@@ -27,7 +25,10 @@ class mm_flags {
   [[nodiscard]] bool test(std::uint32_t flag) const noexcept {
     return (bits_.load(std::memory_order_relaxed) & flag) != 0;
   }
-  void set(std::uint32_t flag) noexcept { bits_.fetch_or(flag, std::memory_order_relaxed); }
+  /// True: it was not set before.
+  bool set(std::uint32_t flag) noexcept {
+    return (bits_.fetch_or(flag, std::memory_order_relaxed) & flag) == 0;
+  }
 
  private:
   typename P::template atomic<std::uint32_t> bits_{0};

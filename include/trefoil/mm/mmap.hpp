@@ -67,10 +67,9 @@ address_result mappings<P>::mmap(std::uint64_t hint, std::uint64_t length, unsig
   const bool anonymous = (flags & map_flag::anonymous) != 0;
   const bool noreplace = (flags & map_flag::fixed_noreplace) != 0;
   const bool fixed = noreplace || (flags & map_flag::fixed) != 0;
-  if (!detail::page_aligned(from.offset) || (flags & detail::map_flags_left_out) != 0 ||
-      (!anonymous && !from.what) || length == 0) {
-    return error::einval;
-  }
+  if (!detail::page_aligned(from.offset)) return error::einval;
+  if (!anonymous && !from.what) return error::ebadf;
+  if ((flags & detail::map_flags_left_out) != 0 || length == 0) return error::einval;
   length = detail::page_align(length);
   if (length == 0) return error::enomem;
   const std::uint64_t offset = anonymous ? 0 : from.offset;

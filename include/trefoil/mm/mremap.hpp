@@ -3,8 +3,8 @@
 /// mremap: mappings that shrink, grow and move, their pages with them. (mm/mremap.c of Linux 6.17 and
 /// later, which moves several VMAs at once)
 ///
-/// ENOMEM has changed nothing, with one exception that Linux has, too: what was mapped at a fixed
-/// place is gone.
+/// ENOMEM has changed nothing, with exceptions that Linux has, too: what was mapped at a fixed place is
+/// gone; of a mapping that moves and shrinks, the tail; of several VMAs, some may have moved.
 #pragma once
 
 #include <algorithm>

@@ -16,6 +16,7 @@
 /// | member                 | what it is                                                             |
 /// | ---------------------- | ---------------------------------------------------------------------- |
 /// | `wait(word, expected)`, `wake_all(word)` | those of the mechanism: waiters for mmap_lock sleep; else they spin |
+/// | `turns_before_sleep`   | an int: how often they look again before they do; else 100             |
 /// | `lock_acquire(lock_class, const void*)`, `lock_release(...)` | told of every lock (lock_class.hpp); noexcept |
 #pragma once
 

@@ -152,7 +152,14 @@ class rw_semaphore {
     P::wait(w, word_type{});
     P::wake_all(w);
   };
-  static constexpr int spins = 100;  // about as long as a fault holds it
+  /// Turns before one sleeps: about as long as a fault holds it, unless the platform says otherwise.
+  static constexpr int spins = [] {
+    if constexpr (requires { P::turns_before_sleep; }) {
+      return P::turns_before_sleep;
+    } else {
+      return 100;
+    }
+  }();
 
   atomic_word word_{0};
   const lock_class class_;
