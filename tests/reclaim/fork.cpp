@@ -186,13 +186,14 @@ TEST_F(fork_child, runs_what_was_pending) {
   for (int i = 0; i < 50; ++i) {
     std::atomic<int> torn_down{0};
     {
+      // Before the worker, which looks at them until its end.
+      std::latch second_began{1};
+      std::latch second_go{1};
       std::optional<held_worker<P>> first(std::in_place);
       std::vector<trefoil::ref<object<P>>> refs;
       for (int k = 0; k < 10; ++k) {
         refs.push_back(trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
       }
-      std::latch second_began{1};
-      std::latch second_go{1};
       for (std::size_t k = 0; k < 3; ++k) drop_at<P>(context::any, std::move(refs[k]));
       if (i % 2 == 0) {
         // Stops once more, in the middle of a batch: what is behind has been taken, but not run.
