@@ -45,13 +45,14 @@ if(TREFOIL_PRECOMPILE AND TREFOIL_BUILD_TESTS)
 endif()
 
 # trefoil_add_test(<name> SOURCES <file>... [LABELS <label>...] [OPTIONS <compile option>...]
-#                  [LIBRARIES <target>...] [NO_SANITIZER])
+#                  [LIBRARIES <target>...] [NO_SANITIZER] [ALONE])
 #
 # One GoogleTest executable and ONE ctest entry for it: a process per test case would cost more than
 # the cases themselves. NO_SANITIZER: the test does what no sanitizer survives (it replaces malloc,
-# say), so it is left out of sanitizer builds.
+# say), so it is left out of sanitizer builds. ALONE: its threads wait for each other in turns, which
+# beside another test on two CPUs takes them ten times as long, or forty.
 function(trefoil_add_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_SANITIZER" "" "SOURCES;LABELS;OPTIONS;LIBRARIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_SANITIZER;ALONE" "" "SOURCES;LABELS;OPTIONS;LIBRARIES")
     if(arg_UNPARSED_ARGUMENTS OR NOT arg_SOURCES)
         message(FATAL_ERROR "trefoil_add_test(${name}): SOURCES missing or strange argument: "
                             "'${arg_UNPARSED_ARGUMENTS}'")
@@ -74,6 +75,9 @@ function(trefoil_add_test name)
         set(timeout 1200)
     endif()
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${timeout})
+    if(arg_ALONE)
+        set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
 endfunction()
 
 # trefoil_add_must_not_compile(<name> <file> [<regex>])
