@@ -6,6 +6,7 @@
 /// no other, and whoever looks at one says for every alternative what it can see.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 #include <variant>
 

@@ -12,6 +12,12 @@ namespace trefoil::machine {
 /// when those who add have ended.
 class tally {
  public:
+  tally() noexcept = default;
+  tally(const tally& other) noexcept : value_(other) {}
+  tally& operator=(const tally& other) noexcept {
+    value_.store(other, std::memory_order_relaxed);
+    return *this;
+  }
   void operator+=(std::int64_t n) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
   void operator++() noexcept { *this += 1; }
   void operator--() noexcept { *this += -1; }

@@ -12,7 +12,9 @@ namespace trefoil::machine {
 bool workload::ahead() const noexcept {
   const std::uint64_t born = born_.load(std::memory_order_relaxed);
   if (born >= size_.processes) return false;
-  const std::uint64_t share = size_.attempts * (born + 8) / size_.processes;
+  constexpr std::uint64_t slack =
+      8;  // births that may wait for it, so that it need not wait for each
+  const std::uint64_t share = size_.attempts * (born + slack) / size_.processes;
   return figures_.attempts > static_cast<std::int64_t>(share);
 }
 

@@ -88,8 +88,7 @@ void workload::process_mrelease(unsigned cpu, task_contents& me) {
 /// By identity alone: what it walks is kept by a handshake, not by a count. (oom_reap_task_mm)
 void workload::reap(identity& victim) {
   const mm::reap_result done = victim.reap();
-  if (!done.reaped) return;
-  ++figures_.reaped;
+  if (done.reaped) ++figures_.reaped;
   figures_.pages_reaped += static_cast<std::int64_t>(done.pages);
 }
 

@@ -102,59 +102,57 @@ void workload::use_file(unsigned cpu, task_contents& me) {
   machine_.drop(cpu, kept, holder_of(kind), place::task);
 }
 
+/// Promotes, does it, and lets go; the last user may have been anybody meanwhile.
+template <class F>
+void workload::as_user(unsigned cpu, const held& kept, F&& f) {
+  user_ref user = kept.promote();
+  if (!user) {
+    ++figures_.reads_too_late;
+    return;
+  }
+  std::forward<F>(f)(user);
+  machine_.mmput(cpu, std::move(user));
+}
+
 /// What the device has is what was there when it looked, or it was told.
 void workload::use_mirror(unsigned cpu, file& f) {
   const std::uint64_t address = f.mirror->start();
   check_contents(address, f.mirror->word().value_or(0));
-  user_ref user = f.kept.promote();
-  if (!user) return;
-  f.mirror->mirror(*user, address);
-  machine_.mmput(cpu, std::move(user));
+  as_user(cpu, f.kept, [&](const user_ref& user) { f.mirror->mirror(*user, address); });
 }
 
-/// Promotes, looks, and lets go; the last user may have been anybody meanwhile. (mem_rw, m_start)
+/// (mem_rw)
 void workload::read_from(unsigned cpu, const held& kept, chance& random) {
-  user_ref user = kept.promote();
-  if (!user) {
-    ++figures_.reads_too_late;
-    return;
-  }
-  ++figures_.reads_of_others;
-  for (unsigned i = 0; i < 8; ++i) look_somewhere(*user, random);
-  machine_.mmput(cpu, std::move(user));
+  as_user(cpu, kept, [&](const user_ref& user) {
+    ++figures_.reads_of_others;
+    for (unsigned i = 0; i < 8; ++i) look_somewhere(*user, random);
+  });
 }
 
-/// The same of the mappings themselves: in order, one beside the other. (show_map)
+/// The mappings themselves are in order, one beside the other. (m_start, show_map)
 void workload::read_maps(unsigned cpu, const held& kept) {
-  user_ref user = kept.promote();
-  if (!user) {
-    ++figures_.reads_too_late;
-    return;
-  }
-  ++figures_.maps_read;
-  std::uint64_t end = 0;
-  bool sound = true;
-  user->for_each_vma([&](const mm::vma& v) {
-    sound = sound && v.start >= end && v.start < v.end;
-    end = v.end;
+  as_user(cpu, kept, [&](const user_ref& user) {
+    ++figures_.maps_read;
+    std::uint64_t end = 0;
+    bool sound = true;
+    user->for_each_vma([&](const mm::vma& v) {
+      sound = sound && v.start >= end && v.start < v.end;
+      end = v.end;
+    });
+    if (!sound) ++figures_.layout_faults;
   });
-  if (!sound) ++figures_.layout_faults;
-  machine_.mmput(cpu, std::move(user));
 }
 
 /// A kernel thread works in somebody's address space. It takes a reference of its own to the page
 /// directory, even if its CPU has the same one borrowed: the two are not the same thing.
 /// (kthread_use_mm, kthread_unuse_mm)
 void workload::work_for(unsigned cpu, const held& kept, chance random) {
-  user_ref user = kept.promote();
-  if (!user) {
-    ++figures_.reads_too_late;
-    return;
-  }
-  ++figures_.kthread_uses;
-  held active(user.share<page_directory>());
-  use_memory(*user, random);
-  machine_.mmput(cpu, std::move(user));
+  held active;
+  as_user(cpu, kept, [&](const user_ref& user) {
+    ++figures_.kthread_uses;
+    active = held(user.share<page_directory>());
+    use_memory(*user, random);
+  });
   machine_.drop(cpu, active, holder::lazy_cpu, place::task);
 }
 

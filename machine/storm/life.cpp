@@ -202,8 +202,9 @@ void workload::clone_vm(task_contents& me) {
 /// locks are released. (begin_new_exec, exec_mmap; the order since 7.2)
 void workload::exec(unsigned cpu, task_contents& me) {
   if (me.group().running.load(std::memory_order_relaxed) != 1) return;  // other threads first
-  namespace_ref owner;                                                  // a container begins
-  if (me.life.one_in(4)) {
+
+  namespace_ref owner;
+  if (me.life.one_in(4)) {  // a container begins
     owner = machine_.create_user_namespace(cpu, 1000);
     ++figures_.namespaces;
   }

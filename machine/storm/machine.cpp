@@ -26,34 +26,45 @@ void storm_machine::start(task_step step, kernel_work apart) {
   apart_ = std::move(apart);
   interrupts_ = std::make_unique<interrupts>(interrupted, seed_, 150);
   try {
-    start_cpus();
-  } catch (...) {  // not all of them: those that run find nothing to do yet
-    stop();
+    for (const std::unique_ptr<storm_cpu>& c : per_cpu_) start(*c);
+  } catch (...) {
+    open(gate::never);
+    join();
     throw;
   }
+  open(gate::open);
 }
 
-void storm_machine::start_cpus() {
-  for (const std::unique_ptr<storm_cpu>& c : per_cpu_) {
-    c->thread = std::thread([this, one = c.get()] {
-      const rcu::reader reads;
-      const runs_on presence(at(one->number).as_processor(), kernel_flavour(), place::task);
-      const interrupts::target takes_interrupts(*interrupts_, one);
-      if (one->number == this->apart()) {
-        run_apart(*one);
-      } else {
-        run_cpu(*one);
-      }
-    });
-  }
+void storm_machine::start(storm_cpu& c) {
+  c.thread = std::thread([this, one = &c] {
+    gate_.wait(gate::shut, std::memory_order_acquire);
+    if (gate_.load(std::memory_order_acquire) == gate::never) return;
+    const rcu::reader reads;
+    const runs_on presence(at(one->number).as_processor(), kernel_flavour(), place::task);
+    const interrupts::target takes_interrupts(*interrupts_, one);
+    if (one->number == apart()) {
+      run_apart(*one);
+    } else {
+      run_cpu(*one);
+    }
+  });
 }
 
-void storm_machine::stop() {
-  stopping_.store(true, std::memory_order_relaxed);
+void storm_machine::open(gate to) noexcept {
+  gate_.store(to, std::memory_order_release);  // pairs with the acquires of CPUs that wait there
+  gate_.notify_all();
+}
+
+void storm_machine::join() {
   for (const std::unique_ptr<storm_cpu>& c : per_cpu_) {
     if (c->thread.joinable()) c->thread.join();
   }
   interrupts_.reset();
+}
+
+void storm_machine::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  join();
   // This thread is every CPU in turn now: what grace periods still bring, and what that defers.
   for (bool again = true; again;) {
     again = false;

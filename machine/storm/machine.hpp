@@ -43,7 +43,8 @@ class storm_machine : public host {
   /// Precondition: stopped, if it was started.
   ~storm_machine() override;
 
-  /// CPUs come up. `apart` is what the CPU that is set apart does, again and again.
+  /// CPUs come up, all together. `apart` is what the CPU that is set apart does, again and again.
+  /// Throws std::system_error without threads for all of them; none runs then.
   void start(task_step step, kernel_work apart);
   /// CPUs go down, once what is deferred, queued or called back has run. Precondition: every task is
   /// on its way to be freed.
@@ -79,6 +80,8 @@ class storm_machine : public host {
 
  private:
   enum class power : std::uint8_t { on, asked_to_die, dead };
+  /// Where CPUs wait until all of them are there; never: they will not be.
+  enum class gate : std::uint8_t { shut, open, never };
 
   /// What a CPU has beyond machine::cpu. Its own thread's, but for `state`.
   struct storm_cpu {
@@ -96,7 +99,9 @@ class storm_machine : public host {
 
   void hand_over(unsigned, holder, bool) override {}  // the CPU's own kworker looks for itself
 
-  void start_cpus();
+  void start(storm_cpu& c);
+  void open(gate to) noexcept;
+  void join();
   void finish(unsigned cpu, const fence_ref& done);
 
   static void interrupted(void* whose) noexcept;
@@ -124,6 +129,7 @@ class storm_machine : public host {
   std::mutex mutex_;
   std::deque<task_ref> runnable_;   // guarded by mutex_
   std::deque<kernel_work> queued_;  // guarded by mutex_
+  std::atomic<gate> gate_{gate::shut};
   std::atomic<bool> stopping_{false};
   tally interrupts_taken_;
   tally switches_;

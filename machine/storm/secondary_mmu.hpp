@@ -15,28 +15,33 @@
 namespace trefoil::machine {
 
 /// A hypervisor's. Its callbacks follow rules; sound() says whether they were kept. (kvm_main.c)
+///
+/// Relaxed: several threads may be under mmap_lock for reading and call back at once, and each counts
+/// for itself; who reads the sums has taken that lock for writing since, to unsubscribe.
 class shadow_tables final : public mm::notifier<platform> {
  public:
   void release() noexcept override {
-    if (released_.exchange(true, std::memory_order_relaxed)) wrong_ = true;
+    if (released_.exchange(true, std::memory_order_relaxed)) is_wrong();
   }
   void invalidate_range_start(std::uint64_t, std::uint64_t) noexcept override {
-    if (released_.load(std::memory_order_relaxed)) wrong_ = true;
+    if (released_.load(std::memory_order_relaxed)) is_wrong();
     open_.fetch_add(1, std::memory_order_relaxed);
     told_.fetch_add(1, std::memory_order_relaxed);
   }
   void invalidate_range_end(std::uint64_t, std::uint64_t) noexcept override {
-    if (open_.fetch_sub(1, std::memory_order_relaxed) <= 0) wrong_ = true;
+    if (open_.fetch_sub(1, std::memory_order_relaxed) <= 0) is_wrong();
   }
 
   /// After unsubscribe(): released once, nothing was told after that, and every start had its end.
   [[nodiscard]] bool sound() const noexcept {
-    return !wrong_ && released_.load(std::memory_order_relaxed) &&
+    return !wrong_.load(std::memory_order_relaxed) && released_.load(std::memory_order_relaxed) &&
            open_.load(std::memory_order_relaxed) == 0;
   }
   [[nodiscard]] std::int64_t told() const noexcept { return told_.load(std::memory_order_relaxed); }
 
  private:
+  void is_wrong() noexcept { wrong_.store(true, std::memory_order_relaxed); }
+
   std::atomic<bool> wrong_{false};
   std::atomic<bool> released_{false};
   std::atomic<std::int64_t> open_{0};

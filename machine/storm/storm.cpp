@@ -34,38 +34,6 @@ class memory {
   void* const at_;
 };
 
-void copy(const workload::figures& from, storm_figures& to) {
-  to.processes = from.processes;
-  to.tasks = from.tasks;
-  to.execs = from.execs;
-  to.namespaces = from.namespaces;
-  to.oom_kills = from.oom_kills;
-  to.reaped = from.reaped;
-  to.forks_refused = from.forks_refused;
-  to.births_refused = from.births_refused;
-  to.maps_read = from.maps_read;
-  to.layout_faults = from.layout_faults;
-  to.memory_refused = from.memory_refused;
-  to.pages_written = from.pages_written;
-  to.pages_read = from.pages_read;
-  to.pages_corrupted = from.pages_corrupted;
-  to.pages_reaped = from.pages_reaped;
-  to.files_opened = from.files_opened;
-  to.reads_of_others = from.reads_of_others;
-  to.reads_too_late = from.reads_too_late;
-  to.fences = from.fences;
-  to.events = from.events;
-  to.kthread_uses = from.kthread_uses;
-  to.notified = from.notified;
-  to.notifier_faults = from.notifier_faults;
-  to.attempts = from.attempts;
-  to.allowed = from.allowed;
-  to.denied = from.denied;
-  to.denied_after_exit = from.denied_after_exit;
-  to.failed_open = from.failed_open;
-  to.descriptors_stolen = from.descriptors_stolen;
-}
-
 }  // namespace
 
 storm_figures storm(const design& lifetimes, const storm_options& options) {
@@ -94,13 +62,10 @@ storm_figures storm(const design& lifetimes, const storm_options& options) {
       if (f.interrupted) work.no_more();
     }
     machine.stop();
-    if (thrown) {
-      work.close_in_flight(0);
-      std::rethrow_exception(thrown);
-    }
     work.close_in_flight(0);
+    if (thrown) std::rethrow_exception(thrown);
 
-    copy(work.so_far(), f);
+    static_cast<workload_figures&>(f) = work.so_far();
     f.interrupts = machine.interrupts_taken();
     f.switches = machine.switches();
     f.cpus_offlined = machine.cpus_offlined();

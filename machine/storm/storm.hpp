@@ -26,34 +26,11 @@ struct storm_options {
 
 inline constexpr unsigned most_cpus = 256;
 
-struct storm_figures {
+struct storm_figures : workload_figures {
   const design* lifetimes = nullptr;
   bool interrupted = false;  ///< go_on said so
   double seconds = 0;
 
-  std::int64_t processes = 0;
-  std::int64_t tasks = 0;
-  std::int64_t execs = 0;
-  std::int64_t namespaces = 0;  ///< user namespaces that containers began with
-  std::int64_t oom_kills = 0;
-  std::int64_t reaped = 0;
-  std::int64_t forks_refused = 0;   ///< no memory, or the parent was reaped
-  std::int64_t births_refused = 0;  ///< no memory even for one without contents
-  std::int64_t maps_read = 0;
-  std::int64_t layout_faults = 0;  ///< mappings that overlap, or not in order: a bug
-  std::int64_t memory_refused = 0;
-  std::int64_t pages_written = 0;
-  std::int64_t pages_read = 0;
-  std::int64_t pages_corrupted = 0;  ///< read something that nobody wrote there: a bug
-  std::int64_t pages_reaped = 0;
-  std::int64_t files_opened = 0;
-  std::int64_t reads_of_others = 0;
-  std::int64_t reads_too_late = 0;
-  std::int64_t fences = 0;
-  std::int64_t events = 0;
-  std::int64_t kthread_uses = 0;
-  std::int64_t notified = 0;
-  std::int64_t notifier_faults = 0;  ///< promises to notifiers that were broken: a bug
   std::int64_t interrupts = 0;
   std::int64_t switches = 0;
   std::int64_t cpus_offlined = 0;
@@ -64,13 +41,6 @@ struct storm_figures {
   std::array<std::int64_t, holder_kinds> drops{};
   std::array<std::int64_t, sampled_names.size()> deferred{};
   std::int64_t async_mmput = 0;
-
-  std::int64_t attempts = 0;
-  std::int64_t allowed = 0;
-  std::int64_t denied = 0;
-  std::int64_t denied_after_exit = 0;
-  std::int64_t failed_open = 0;
-  std::int64_t descriptors_stolen = 0;
 
   std::int64_t lock_reports = 0;  ///< broken rules of locks
   std::vector<std::string> lock_faults;

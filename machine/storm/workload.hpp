@@ -34,6 +34,39 @@ struct workload_size {
   }
 };
 
+/// What processes have done so far.
+struct workload_figures {
+  tally processes;  ///< begun
+  tally tasks;
+  tally execs;
+  tally namespaces;  ///< user namespaces that containers began with
+  tally oom_kills;
+  tally reaped;
+  tally pages_reaped;
+  tally forks_refused;   ///< no memory, or the parent was reaped
+  tally births_refused;  ///< no memory even for one without contents
+  tally memory_refused;  ///< calls: a hole, no memory
+  tally pages_written;
+  tally pages_read;
+  tally pages_corrupted;  ///< read something that nobody wrote there: a bug
+  tally files_opened;
+  tally reads_of_others;
+  tally reads_too_late;
+  tally maps_read;      ///< /proc/PID/maps
+  tally layout_faults;  ///< mappings that overlap, or not in order: a bug
+  tally fences;
+  tally events;
+  tally kthread_uses;
+  tally notified;         ///< changes that subscribers were told of
+  tally notifier_faults;  ///< promises to them that were broken: a bug
+  tally attempts;
+  tally allowed;
+  tally denied;
+  tally denied_after_exit;
+  tally failed_open;
+  tally descriptors_stolen;  ///< of those, how many while the files were still open
+};
+
 class workload {
  public:
   workload(storm_machine& machine, const workload_size& size);
@@ -57,38 +90,7 @@ class workload {
   /// Closes the files that were on their way between processes. After over(), on CPU 0.
   void close_in_flight(unsigned cpu);
 
-  struct figures {
-    tally processes;  // begun
-    tally tasks;
-    tally execs;
-    tally namespaces;  // user namespaces
-    tally oom_kills;
-    tally reaped;
-    tally files_opened;
-    tally reads_of_others;
-    tally reads_too_late;
-    tally fences;
-    tally events;
-    tally kthread_uses;
-    tally notified;         // changes that subscribers were told of
-    tally notifier_faults;  // broken promises to them
-    tally attempts;
-    tally allowed;
-    tally denied;
-    tally denied_after_exit;
-    tally failed_open;
-    tally descriptors_stolen;  // of those, how many while the files were still open
-    tally forks_refused;       // no memory, or the parent was reaped
-    tally births_refused;      // no memory for an address space at all
-    tally maps_read;           // /proc/PID/maps
-    tally layout_faults;       // mappings that overlap, or not in order
-    tally memory_refused;      // a hole, no memory
-    tally pages_written;
-    tally pages_read;
-    tally pages_corrupted;
-    tally pages_reaped;
-  };
-  [[nodiscard]] const figures& so_far() const noexcept { return figures_; }
+  [[nodiscard]] const workload_figures& so_far() const noexcept { return figures_; }
   /// Not freed.
   [[nodiscard]] std::int64_t tasks_alive() const noexcept { return alive_; }
 
@@ -125,6 +127,8 @@ class workload {
   void close_one(unsigned cpu, task_contents& me);
   void pass_file(task_contents& me);
   void close(unsigned cpu, file& f);
+  template <class F>
+  void as_user(unsigned cpu, const held& kept, F&& f);
   void use_mirror(unsigned cpu, file& f);
   void read_from(unsigned cpu, const held& kept, chance& random);
   void read_maps(unsigned cpu, const held& kept);
@@ -149,7 +153,7 @@ class workload {
   std::atomic<std::uint64_t> born_{0};
   std::atomic<std::uint64_t> numbers_{0};  // of address spaces
   tally alive_;
-  figures figures_;
+  workload_figures figures_;
   chance attacker_;
 };
 

@@ -5,12 +5,16 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <initializer_list>
 #include <numeric>
 #include <ostream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
+
+#include <sys/resource.h>
 
 #if defined(__SANITIZE_THREAD__)
 /// liburcu is not instrumented: what its own threads free was handed over by means that cannot be
@@ -132,6 +136,24 @@ TEST(storm, TellsWhatItsCallerThrows) {
   o.go_on = [](double) -> bool { throw std::runtime_error("enough"); };
   EXPECT_THROW(static_cast<void>(storm(*find_design("reversed"), o)), std::runtime_error);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need all address space
+TEST(storm, WithoutThreadsForAllCpusNoneRuns) {
+  const auto in_little_space = [] {
+    storm_options o = small(9);
+    o.cpus = 200;
+    o.memory_bytes = std::size_t{8} << 20;
+    const rlimit little{std::size_t{512} << 20, std::size_t{512} << 20};  // stacks take 8 MiB each
+    if (setrlimit(RLIMIT_AS, &little) != 0) std::_Exit(2);
+    try {
+      static_cast<void>(storm(*find_design("reversed"), o));
+    } catch (const std::system_error&) { std::_Exit(0); }
+    std::_Exit(1);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // liburcu has a thread by now
+  EXPECT_EXIT(in_little_space(), ::testing::ExitedWithCode(0), "");
+}
+#endif
 
 TEST(storm, DesignsDeferAsTheySay) {
   const auto of = [](std::string_view id) { return storm(*find_design(id), small(3)); };

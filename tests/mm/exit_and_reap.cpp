@@ -285,6 +285,21 @@ TEST_F(handshake, TheExitWaitsForAReaperThatIsInside) {
   EXPECT_EQ(box.frames.in_use(), pages + 1);
 }
 
+TEST_F(handshake, OfTwoReapersAtOnceOneHasDoneIt) {
+  trefoil::mm::reap_result second;
+  gate.when_told = [&](int times) {
+    // The first one is inside, and has freed nothing yet.
+    if (times == 1) std::thread([&] { second = bare->reap(); }).join();
+  };
+  ASSERT_TRUE(gate.insert(bare, at, pages * page_size));
+  const trefoil::mm::reap_result first = bare->reap();
+  EXPECT_TRUE(second.reaped);
+  EXPECT_EQ(second.pages, pages);
+  EXPECT_FALSE(first.reaped);
+  EXPECT_EQ(first.pages, 0U);
+  gate.remove();
+}
+
 TEST_F(handshake, TheReaperWaitsForAPageTableThatTheExitIsAt) {
   bool waited = false;
   std::atomic<bool> through{false};  // written when the exit has gone on

@@ -40,6 +40,59 @@ subscriber was not told, a lock was taken where it may not be, or a design let a
 that should not have.
 )";
 
+/// What processes did, and what was seen of the machine and of what is left, by their keys in JSON.
+struct counted_figure {
+  const char* key;
+  machine::tally storm_figures::*figure;
+};
+constexpr counted_figure counted[]{
+    {"processes", &storm_figures::processes},
+    {"tasks", &storm_figures::tasks},
+    {"execs", &storm_figures::execs},
+    {"namespaces", &storm_figures::namespaces},
+    {"oom_kills", &storm_figures::oom_kills},
+    {"reaped", &storm_figures::reaped},
+    {"pages_reaped", &storm_figures::pages_reaped},
+    {"forks_refused", &storm_figures::forks_refused},
+    {"births_refused", &storm_figures::births_refused},
+    {"memory_refused", &storm_figures::memory_refused},
+    {"pages_written", &storm_figures::pages_written},
+    {"pages_read", &storm_figures::pages_read},
+    {"pages_corrupted", &storm_figures::pages_corrupted},
+    {"files_opened", &storm_figures::files_opened},
+    {"reads_of_others", &storm_figures::reads_of_others},
+    {"reads_too_late", &storm_figures::reads_too_late},
+    {"maps_read", &storm_figures::maps_read},
+    {"layout_faults", &storm_figures::layout_faults},
+    {"fences", &storm_figures::fences},
+    {"events", &storm_figures::events},
+    {"kthread_uses", &storm_figures::kthread_uses},
+    {"notified", &storm_figures::notified},
+    {"notifier_faults", &storm_figures::notifier_faults},
+    {"attempts", &storm_figures::attempts},
+    {"allowed", &storm_figures::allowed},
+    {"denied", &storm_figures::denied},
+    {"denied_after_exit", &storm_figures::denied_after_exit},
+    {"failed_open", &storm_figures::failed_open},
+    {"descriptors_stolen", &storm_figures::descriptors_stolen},
+};
+struct seen_figure {
+  const char* key;
+  std::int64_t storm_figures::*figure;
+};
+constexpr seen_figure seen[]{
+    {"async_mmput", &storm_figures::async_mmput},
+    {"interrupts", &storm_figures::interrupts},
+    {"switches", &storm_figures::switches},
+    {"cpus_offlined", &storm_figures::cpus_offlined},
+    {"lock_reports", &storm_figures::lock_reports},
+    {"live_at_end", &storm_figures::live_at_end},
+    {"frames_at_end", &storm_figures::frames_at_end},
+    {"listed_at_end", &storm_figures::listed_at_end},
+    {"namespaces_at_end", &storm_figures::namespaces_at_end},
+    {"exec_states_at_end", &storm_figures::exec_states_at_end},
+};
+
 json design_json(const storm_figures& f) {
   json drops = json::object();
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
@@ -49,56 +102,18 @@ json design_json(const storm_figures& f) {
   for (std::size_t i = 0; i < f.deferred.size(); ++i) {
     deferred[std::string(machine::sampled_names[i])] = f.deferred[i];
   }
-  return {{"title", f.lifetimes->title},
-          {"processes", f.processes},
-          {"tasks", f.tasks},
-          {"execs", f.execs},
-          {"namespaces", f.namespaces},
-          {"oom_kills", f.oom_kills},
-          {"reaped", f.reaped},
-          {"drops", drops},
-          {"deferred", deferred},
-          {"async_mmput", f.async_mmput},
-          {"attempts", f.attempts},
-          {"allowed", f.allowed},
-          {"denied", f.denied},
-          {"denied_after_exit", f.denied_after_exit},
-          {"failed_open", f.failed_open},
-          {"descriptors_stolen", f.descriptors_stolen},
-          {"pages_reaped", f.pages_reaped},
-          {"forks_refused", f.forks_refused},
-          {"births_refused", f.births_refused},
-          {"memory_refused", f.memory_refused},
-          {"pages_written", f.pages_written},
-          {"pages_read", f.pages_read},
-          {"pages_corrupted", f.pages_corrupted},
-          {"files_opened", f.files_opened},
-          {"reads_of_others", f.reads_of_others},
-          {"reads_too_late", f.reads_too_late},
-          {"maps_read", f.maps_read},
-          {"layout_faults", f.layout_faults},
-          {"fences", f.fences},
-          {"events", f.events},
-          {"kthread_uses", f.kthread_uses},
-          {"notified", f.notified},
-          {"notifier_faults", f.notifier_faults},
-          {"interrupts", f.interrupts},
-          {"switches", f.switches},
-          {"cpus_offlined", f.cpus_offlined},
-          {"lock_reports", f.lock_reports},
-          {"live_at_end", f.live_at_end},
-          {"frames_at_end", f.frames_at_end},
-          {"listed_at_end", f.listed_at_end},
-          {"namespaces_at_end", f.namespaces_at_end},
-          {"exec_states_at_end", f.exec_states_at_end},
-          {"seconds", f.seconds}};
+  json all = {{"title", f.lifetimes->title}, {"drops", drops}, {"deferred", deferred}};
+  for (const auto& [key, figure] : counted) all[key] = std::int64_t{f.*figure};
+  for (const auto& [key, figure] : seen) all[key] = f.*figure;
+  all["seconds"] = f.seconds;
+  return all;
 }
 
 void print(const std::vector<storm_figures>& all) {
   using figures = const storm_figures&;
   const table<storm_figures> t(all);
-  const auto number = [&](const std::string& name, std::int64_t storm_figures::*which) {
-    t.row(name, [which](figures f) { return f.*which; });
+  const auto number = [&](const std::string& name, auto which) {
+    t.row(name, [which](figures f) { return std::int64_t{f.*which}; });
   };
   t.row("", [](figures f) { return f.lifetimes->id; });
   number("processes", &storm_figures::processes);

@@ -52,7 +52,7 @@ concept notes_ends = requires(Ledger& l, typename Ledger::account& a) {
   { l.exec_state_gone() } noexcept;
 };
 
-/// All of the first table.
+/// All of the first table. A kernel says in words what is missing.
 template <class P>
 concept mm_platform =
     platform<P> &&
@@ -91,7 +91,7 @@ struct check_platform {
   static_assert(notes_ends<typename P::ledger>,
                 "trefoil: the ledger takes mappings_gone, page_directory_gone, identity_gone, "
                 "user_namespace_gone and exec_state_gone, noexcept");
-  static constexpr bool passed = true;
+  static constexpr bool passed = mm_platform<P>;
 };
 
 }  // namespace detail

@@ -25,8 +25,8 @@ struct reap_view {
 
 /// What became of an attempt to reap.
 struct reap_result {
-  bool reaped = false;    ///< false: too late (or already done), there was nothing to be had
-  std::size_t pages = 0;  ///< freed
+  bool reaped = false;    ///< false: too late, or another has done it, perhaps at the same time
+  std::size_t pages = 0;  ///< freed by this call
 };
 
 }  // namespace trefoil::mm

@@ -121,7 +121,8 @@ class rw_semaphore {
   }
 
   /// Says `wanted` instead of `w` in the word, spins for some turns and then sleeps while the word is
-  /// like that; returns what it is then.
+  /// like that; returns what it is then. Relaxed: nothing is taken here. It is a read-modify-write, so
+  /// what the last release has handed on goes on to whoever takes the lock after it.
   word_type wait_for_change(word_type w, word_type wanted, int& turn) noexcept {
     bool sleeps_now = false;
     if constexpr (sleeps) {
