@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "trefoil/context.hpp"
+#include "trefoil/lazy_slots.hpp"
 #include "trefoil/ref.hpp"
 #include "trefoil/staged.hpp"
 
@@ -69,7 +70,7 @@ struct access {
     return wrap<T, Tier>(held.address());
   }
   template <class T>
-  using lazy_slots = typename T::lazy_slots;
+  using lazy_slots = detail::lazy_slots<platform_of<T>, typename facts<T>::traits::reclaimer, T>;
   template <class T, class Tier>
   static Tier& tier(T& o) noexcept {
     return *o.template tier<facts<T>::template index<Tier>>();

@@ -43,7 +43,9 @@ enum class at_limit : std::uint8_t {
 /// One before the worker's look at `wakeups_` is seen by it (acquire), and with it what was pushed;
 /// one after it has changed the word, and the wait returns.
 ///
-/// While an errand is to be run again (lazy_slots.hpp), the worker sleeps for 1, 2, 4 ... 64 ms.
+/// While an errand is to be run again (lazy_slots.hpp), the worker sleeps for 1, 2, 4 ... 64 ms. A
+/// helper who leaves one need not tell: whatever he ran was pushed, and the worker runs once more
+/// after each push, and after him.
 template <class P>
 class TREFOIL_ONE_PER_PROCESS basic_worker {
   using queue = reclaim_queue<P>;
@@ -109,7 +111,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
         // Nobody else will: run it here. A barrier that another flush runs is passed all the same.
         queue_.begin_run();
         static_cast<void>(queue_.run(at_a_time));
-        end_run();
+        queue_.end_run();
       }
     }
     return true;
@@ -125,7 +127,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     }
     if (!queue_.try_begin_run()) return 0;
     const std::size_t done = queue_.run(most);
-    end_run();
+    queue_.end_run();
     return done;
   }
 
@@ -223,7 +225,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     while (done >= at_a_time) {
       queue_.begin_run();
       done = queue_.run(at_a_time);
-      static_cast<void>(queue_.end_run());  // there is no thread any more to look after errands
+      queue_.end_run();
     }
   }
 
@@ -252,12 +254,6 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     return std::min(2 * pause, longest_pause);
   }
 
-  /// Gives up the right to run where the worker is not the one that had it: what it should look at
-  /// again it may not know of.
-  static void end_run() noexcept {
-    if (queue_.end_run()) wake();
-  }
-
   TREFOIL_COLD static bool attend() noexcept {
     if (life_.load(std::memory_order_relaxed) == none) static_cast<void>(start());
     const std::uint64_t limit = limit_.load(std::memory_order_acquire);
@@ -280,7 +276,7 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
       if (at_limit_.load(std::memory_order_relaxed) == at_limit::fail) return false;
       queue_.begin_run();
       const bool found = queue_.run(1) != 0;
-      end_run();
+      queue_.end_run();
       if (!found) P::relax();  // somebody has counted his, and has not pushed it yet
     }
     return true;

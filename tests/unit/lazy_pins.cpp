@@ -297,20 +297,6 @@ TYPED_TEST(lazy_pins, SlotsAreUsedAgain) {
   all_slots::give_up(*second);
 }
 
-TYPED_TEST(lazy_pins, MemoryUsedAgainIsNotPinned) {
-  typename TestFixture::pin cpu;
-  for (int i = 0; i < 3; ++i) {
-    auto user = this->make_one();
-    EXPECT_FALSE(trefoil::detail::access::was_pinned(*user.address()));
-    cpu.borrow(user);
-    EXPECT_TRUE(trefoil::detail::access::was_pinned(*user.address()));
-    cpu.give_back();
-    EXPECT_TRUE(trefoil::detail::access::was_pinned(*user.address()));
-    user.drop();
-    EXPECT_EQ(journal::take(), everything);
-  }
-}
-
 TYPED_TEST(lazy_pins, ANonFinalDropOfAPinnedObjectIsNothing) {
   typename TestFixture::pin cpu;
   auto user = this->make_one();
@@ -336,6 +322,30 @@ TEST(lazy_pin_of, AStaticObject) {
   EXPECT_TRUE(cpu.promote<areas>());
   cpu.give_back();
   EXPECT_FALSE(cpu);
+}
+
+struct findable_traits : test_traits<trefoil::packed_counts<>, trefoil::pooled> {
+  static constexpr bool findable = true;
+};
+using findable_mm = trefoil::basic_staged<findable_traits, areas, lazy_directory, identity>;
+
+/// Its header is constructed once for many lives.
+TEST(lazy_pin_of, AFindableObjectInMemoryUsedAgain) {
+  trefoil::lazy_pin<findable_mm> cpu;
+  const findable_mm* first = nullptr;
+  for (int i = 0; i < 3; ++i) {
+    auto user = make<findable_mm>();
+    if (i == 0) first = user.address();
+    EXPECT_EQ(user.address(), first);
+    journal::clear();
+    EXPECT_FALSE(trefoil::detail::access::was_pinned(*user.address()));
+    cpu.borrow(user);
+    EXPECT_TRUE(trefoil::detail::access::was_pinned(*user.address()));
+    cpu.give_back();
+    EXPECT_TRUE(trefoil::detail::access::was_pinned(*user.address())) << "for life";
+    user.drop();
+    EXPECT_EQ(journal::take(), everything);
+  }
 }
 
 struct without_memory : trefoil::threads {

@@ -12,6 +12,7 @@
 #include "trefoil/mm/frame_allocator.hpp"
 #include "trefoil/mm/identity.hpp"
 #include "trefoil/mm/kernel.hpp"
+#include "trefoil/reclaimer.hpp"
 
 namespace trefoil::mm {
 
@@ -24,6 +25,8 @@ template <class P>
 class page_directory {
  public:
   static constexpr auto teardown = context::atomic;
+  /// A lazy CPU may keep it by its slot instead of a count, where a reclaimer looks after that.
+  static constexpr bool lazy_pins = runs_errands<typename P::traits::reclaimer, P>;
 
   explicit page_directory(identity<P>& owner) noexcept
       : owner_(owner), kernel_(owner.machine()), frame_(kernel_.frames().allocate()) {}
