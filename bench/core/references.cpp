@@ -9,7 +9,7 @@
 #include <benchmark/benchmark.h>
 #include <trefoil/trefoil.hpp>
 
-#include "operation.hpp"
+#include "operations.hpp"
 #include "staged_long.hpp"
 
 #if __has_include(<boost/smart_ptr/intrusive_ptr.hpp>)

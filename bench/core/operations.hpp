@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The operations of the mechanism, by file.
+#pragma once
+
+#include <vector>
+
+#include "harness/operation.hpp"
+
+namespace bench {
+
+void add_references(std::vector<operation>& to);  // copy, share, promote, demote
+void add_lives(std::vector<operation>& to);       // create and destroy
+void add_last_drops(std::vector<operation>& to);  // inline, deferred
+
+}  // namespace bench
