@@ -6,6 +6,6 @@
 
 int main(int argc, char** argv) {
   static constexpr bench::add_operations* files[] = {bench::add_references, bench::add_lives,
-                                                     bench::add_last_drops};
+                                                     bench::add_last_drops, bench::add_deferrals};
   return bench::main(argc, argv, files);
 }

@@ -12,5 +12,6 @@ namespace bench {
 void add_references(std::vector<operation>& to);  // copy, share, promote, demote
 void add_lives(std::vector<operation>& to);       // create and destroy
 void add_last_drops(std::vector<operation>& to);  // inline, deferred
+void add_deferrals(std::vector<operation>& to);   // many at a time
 
 }  // namespace bench
