@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from .console import Failure, progress
+from .console import Failure, note, progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RELEASE = ROOT / "build" / "release"
@@ -16,12 +17,17 @@ PACKAGES = ("g++", "cmake", "ninja-build", "libbenchmark-dev", "libgtest-dev", "
             "libboost-context1.81-dev", "liburcu-dev", "pkg-config")
 
 
-def build(target: str, *packages: str) -> None:
+def build(target: str, optional: Sequence[str] = ()) -> None:
+    """`optional`: packages without which it builds as well, and has less to measure."""
     progress("building")
+    dependencies = str(ROOT / "scripts" / "dependencies")
+    if optional and subprocess.run([dependencies, *optional], capture_output=True,
+                                   check=False).returncode != 0:
+        note(f"not all of these are there, nor can they be installed: {' '.join(optional)}")
     log_path = ROOT / "build" / "logs" / "bench.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     commands = [
-        [str(ROOT / "scripts" / "dependencies"), *PACKAGES, *packages],
+        [dependencies, *PACKAGES],
         ["cmake", "--preset", "release"],
         ["cmake", "--build", "--preset", "release", "--target", target],
     ]

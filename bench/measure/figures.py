@@ -45,12 +45,13 @@ def spread_of(values: Sequence[tuple[float, float]]) -> float:
     return relative_iqr([a / b for a, b in values])
 
 
-def measure(program: Program, wanted: list[Pair], count: int) -> tuple[Samples, dict[Pair, int]]:
+def measure(program: Program, wanted: list[Pair], count: int,
+            most_rounds: int) -> tuple[Samples, dict[Pair, int]]:
     """The calmest of up to so many rounds of each pair, chosen by its spread and nothing else; and
     how many rounds there were where there was more than one."""
     samples = program.pairs(wanted, count)
     rounds: dict[Pair, int] = {}
-    for number in range(2, MOST_ROUNDS + 1):
+    for number in range(2, most_rounds + 1):
         again = [pair for pair, values in samples.items() if not is_calm(values)]
         for pair, values in program.pairs(again, count).items():
             rounds[pair] = number

@@ -10,7 +10,7 @@ from typing import Any
 
 from .build import RELEASE, ROOT, build
 from .console import Failure, note, progress
-from .figures import Figures, Rate, Ratio, measure, times_by_operation, wanted_pairs
+from .figures import MOST_ROUNDS, Figures, Rate, Ratio, measure, times_by_operation, wanted_pairs
 from .machine import machine
 from .program import Operation, Pair, Program
 
@@ -22,7 +22,8 @@ class Suite:
     ratios: dict[str, Ratio]
     rates: dict[str, Rate] = field(default_factory=dict)
     only_times: tuple[Pair, ...] = ()  # measured for the sake of their times
-    packages: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()  # packages without which there is less to measure
+    rounds: int = MOST_ROUNDS
     # Figures that the program does not measure: member of the JSON object -> its value.
     more: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
@@ -33,7 +34,7 @@ class Suite:
     def run(self, pairs: int) -> dict[str, Any]:
         if not any((ROOT / "bench" / self.name).glob("*.cpp")):
             raise Failure(f"there is no {self.program} in this tree")
-        build(self.program, *self.packages)
+        build(self.program, self.optional)
         program = Program(RELEASE / "bench" / self.program)
         available = program.operations()
         instructions = program.instructions(
@@ -41,7 +42,8 @@ class Suite:
         if instructions is None:
             note("no instruction counts: valgrind is not installed")
         samples, rounds = measure(
-            program, wanted_pairs(self.ratios, self.rates, self.only_times, available), pairs)
+            program, wanted_pairs(self.ratios, self.rates, self.only_times, available), pairs,
+            self.rounds)
         figures = Figures(pairs)
         figures.add_samples(self.ratios, self.rates, samples, rounds, instructions or {})
         times = times_by_operation(samples)
