@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trefoil beside its peers: one reference taken and given back, by 1, 2, 4, 8 threads."""
 
+from measure.cache_lines import cache_lines
 from measure.figures import Ratio
 from measure.suite import Suite
 
@@ -40,4 +41,5 @@ SUITE = Suite(
     ratios=ratios(),
     optional=("liburcu-dev", "libcds-dev", "libck-dev", "libxenium-dev"),
     rounds=2,
+    more={"cache_lines": cache_lines},
 )
