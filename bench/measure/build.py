@@ -14,7 +14,8 @@ RELEASE = ROOT / "build" / "release"
 # To configure the tree and to build what every suite rests on.
 PACKAGES = ("g++", "cmake", "ninja-build", "libbenchmark-dev", "libgtest-dev", "libsqlite3-dev",
             "zlib1g-dev", "libcli11-dev", "libfmt-dev", "nlohmann-json3-dev", "libboost1.81-dev",
-            "libboost-context1.81-dev", "liburcu-dev", "pkg-config")
+            "libboost-context1.81-dev", "liburcu-dev", "pkg-config",
+            "binutils")
 
 
 def build(target: str, optional: Sequence[str] = ()) -> None:

@@ -47,7 +47,35 @@ def show_ratios(result: dict[str, Any]) -> None:
         print(f"{name:{wide}}{median:10.3g}{result['spread'][name]:9.1%}{verdict(result, name)}")
 
 
+def show_code_size(code: dict[str, Any]) -> None:
+    counts = code["inlined_instructions"]
+    print(f"\n{'instructions where it is inlined':40}" + "".join(f"{c:>12}" for c in counts))
+    for name in next(iter(counts.values())):
+        print(f"{name:40}" + "".join(f"{by_name[name]:12}" for by_name in counts.values()))
+    print(f"\n{'bytes':40}{'in all':>12}{'payload':>12}")
+    for name, size in code["sizeof"].items():
+        print(f"{name:40}{size['bytes']:12}{size['payload']:12}")
+    for compiler, times in code["compile_time"].items():
+        print(f"\n{compiler}: the umbrella header compiles in {times['umbrella_ms']:.0f} ms, "
+              f"{times['umbrella_vs_memory']:.2f} times <memory>", end="")
+    print()
+
+
+def show_cache_lines(simulated: dict[str, Any]) -> None:
+    shown = [i for i, n in enumerate(simulated["cpus"]) if n in (1, 2, 4, 16, 128, 1024)]
+    print("\ncache lines moved by one acquire + release, simulated CPUs in turn, whole calls")
+    print(f"{'':40}" + "".join(f"{simulated['cpus'][i]:>8}" for i in shown))
+    for name, row in simulated["rows"].items():
+        moved = row["transfers"]["round_robin_between_calls"]
+        pattern = " (pattern)" if row["code"] == "pattern" else ""
+        print(f"{name + pattern:40}" + "".join(f"{moved[i]:8.2f}" for i in shown))
+
+
 def show(result: dict[str, Any]) -> None:
     show_machine(result["machine"])
     show_operations(result)
     show_ratios(result)
+    if "code_size" in result:
+        show_code_size(result["code_size"])
+    if "cache_lines" in result:
+        show_cache_lines(result["cache_lines"])

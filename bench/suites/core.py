@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mechanism: what each operation costs, against what one would use instead."""
 
+from measure.code_size import code_size
 from measure.figures import Rate, Ratio
 from measure.suite import Suite
 
@@ -30,4 +31,5 @@ SUITE = Suite(
         "deferred_in_batches_per_s": Rate("deferred_in_batches", 20e6),
     },
     only_times=(("scope", "empty_loop"), ("deferred", "deferred_in_batches")),
+    more={"code_size": code_size},
 )
