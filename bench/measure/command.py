@@ -2,7 +2,8 @@
 """Measures what Trefoil's operations cost on this machine, against what one would use instead.
 
 Each ratio A / B is the median over pairs: A and B are measured in turn, in one process, in slices of
-some milliseconds, so that what disturbs the machine for longer disturbs both. A ratio travels from
+some milliseconds, so that what disturbs the machine for longer disturbs both; several processes do
+so, one after the other, since some times depend on where a process's memory lies. A ratio travels from
 one machine to another better than a time does, but not unchanged: where atomic operations are cheap,
 whatever saves them gains less.
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from .console import Failure, output_of, progress
 
+# Where a process's memory lies makes some operations slower by a sixth, for as long as it lives.
+PROCESSES = 8
+
 Pair = tuple[str, str]
 Samples = dict[Pair, list[tuple[float, float]]]
 
@@ -36,18 +39,18 @@ class Program:
         return output_of(self.path, "--compiler", timeout=60).strip()
 
     def pairs(self, wanted: list[Pair], count: int) -> Samples:
-        """(A, B) -> count times (ns of A, ns of B), measured in turn."""
-        if not wanted:
-            return {}
+        """(A, B) -> count times (ns of A, ns of B), measured in turn, by several processes."""
         samples: Samples = {}
-        command = [self.path, f"--pairs={count}"] + [f"{a},{b}" for a, b in wanted]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            for line in child.stdout or ():
-                a, b, ns_a, ns_b = line.split()
-                samples.setdefault((a, b), []).append((float(ns_a), float(ns_b)))
-                progress(f"measured: {len(samples)} of {len(wanted)} pairs of operations")
-        if child.returncode != 0:
-            raise Failure(f"{self.path} ended with status {child.returncode}")
+        parts = shares(count, PROCESSES) if wanted else []
+        for number, part in enumerate(parts, 1):
+            command = [self.path, f"--pairs={part}"] + [f"{a},{b}" for a, b in wanted]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+                for line in child.stdout or ():
+                    a, b, ns_a, ns_b = line.split()
+                    samples.setdefault((a, b), []).append((float(ns_a), float(ns_b)))
+                    progress(f"measuring {a} and {b}, {number} of {len(parts)} times")
+            if child.returncode != 0:
+                raise Failure(f"{self.path} ended with status {child.returncode}")
         return samples
 
     def instructions(self, names: Iterable[str]) -> dict[str, float] | None:
@@ -78,6 +81,12 @@ class Program:
             if not counts.get(name, 0) > 0:
                 raise Failure(f"no instructions counted for {name}")
         return counts
+
+
+def shares(count: int, parts: int) -> list[int]:
+    """count, in so many parts as equal as they can be; none of them empty."""
+    parts = min(count, parts)
+    return [count // parts + (1 if i < count % parts else 0) for i in range(parts)]
 
 
 def total_of(dump: Path) -> int:

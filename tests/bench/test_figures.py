@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 from measure.figures import Figures, Rate, Ratio, measure, relative_iqr, wanted_pairs
-from measure.program import Operation
+from measure.program import Operation, shares
 
 CALM = [1.0, 1.01, 1.0, 0.99, 1.0]
 NOISY = [0.5, 1.0, 1.5, 2.0, 0.7]
@@ -90,6 +90,13 @@ class Rounds(unittest.TestCase):
         program = ScriptedProgram(self.noisier, self.noisy, self.noisier)
         samples, rounds = measure(program, [("a", "b")], 5, 3)
         self.assertEqual((samples, rounds), ({("a", "b"): self.noisy}, {("a", "b"): 3}))
+
+
+class Shares(unittest.TestCase):
+    def test_they_add_up_and_none_is_empty(self):
+        self.assertEqual(shares(41, 8), [6, 5, 5, 5, 5, 5, 5, 5])
+        self.assertEqual(shares(3, 8), [1, 1, 1])
+        self.assertEqual(shares(8, 8), [1] * 8)
 
 
 class Wanted(unittest.TestCase):
