@@ -20,7 +20,8 @@ def machine(compiler: str) -> dict[str, Any]:
     return {
         "cpu": model,
         "cores": os.cpu_count(),
-        "kernel": f"{platform.system()} {platform.release()}",
+        # Without the local part, which says nothing elsewhere.
+        "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "compiler": compiler,
         "load": round(os.getloadavg()[0], 2),
     }
