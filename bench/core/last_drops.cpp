@@ -12,7 +12,7 @@
 #include <benchmark/benchmark.h>
 #include <trefoil/trefoil.hpp>
 
-#include "operation.hpp"
+#include "operations.hpp"
 #include "staged_long.hpp"
 
 namespace bench {

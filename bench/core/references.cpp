@@ -9,7 +9,8 @@
 #include <benchmark/benchmark.h>
 #include <trefoil/trefoil.hpp>
 
-#include "operation.hpp"
+#include "harness/forget.hpp"
+#include "operations.hpp"
 #include "staged_long.hpp"
 
 #if __has_include(<boost/smart_ptr/intrusive_ptr.hpp>)
@@ -28,13 +29,6 @@ struct three_longs {
   long b = 1;
   long c = 1;
 };
-
-/// Takes the optimiser's knowledge of what a variable holds, so that each turn of a loop reads it
-/// as a program would that was handed the reference.
-template <class Reference>
-void forget(Reference& r) {
-  asm volatile("" : : "r"(&r) : "memory");
-}
 
 /// What nobody can do without: one addition when a holder comes, one subtraction when it goes, and
 /// a look at its result.

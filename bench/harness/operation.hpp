@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 namespace bench {
 
@@ -76,10 +75,5 @@ operation measured(std::string_view name, std::string_view what, std::size_t bat
   }
   return result;
 }
-
-/// The operations, by file.
-void add_references(std::vector<operation>& to);  // copy, share, promote, demote
-void add_lives(std::vector<operation>& to);       // create and destroy
-void add_last_drops(std::vector<operation>& to);  // inline, deferred
 
 }  // namespace bench
