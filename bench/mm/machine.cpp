@@ -54,9 +54,14 @@ machine::machine(std::size_t bytes)
       root_(trefoil::make<trefoil::mm::user_namespace<platform>>(kernel_, 0U)),
       frames_at_first_(frames_.in_use()) {}
 
-user_ref machine::process() {
+user_ref machine::empty_process() {
   user_ref space = trefoil::try_make<address_space>(kernel_, root_, std::uint64_t{1});
   must(bool(space), "no memory for an address space");
+  return space;
+}
+
+user_ref machine::process() {
+  user_ref space = empty_process();
   const std::size_t wanted = lines_of_maps() - 1;
   for (std::size_t i = 0; i < wanted; ++i) {
     // Neighbours are different, so that each stays one.

@@ -91,7 +91,9 @@ class machine {
 
   [[nodiscard]] std::size_t frames_in_use() const noexcept { return frames_.in_use(); }
 
-  /// An address space with as many VMAs as this process has, all but one of them without a page.
+  /// An address space with nothing in it.
+  [[nodiscard]] user_ref empty_process();
+  /// One with as many VMAs as this process has, all but one of them without a page.
   [[nodiscard]] user_ref process();
 
   /// Where that one is, private and anonymous; of so many bytes.

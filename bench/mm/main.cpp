@@ -2,7 +2,9 @@
 /// @file
 /// bench_mm: address spaces, ours and Linux's.
 ///
-///     bench_mm --smoke        each operation once, with less of everything, and with all its checks
+///     bench_mm --smoke        each operation once, with less of everything, and with all its checks;
+///                             and --bytes
+///     bench_mm --bytes        what each tier gives back, as one JSON object
 ///     bench_mm ...            as any other program of benchmarks (harness/main.cpp)
 ///
 /// A check that fails ends the program with status 1, however it was called.
@@ -13,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bytes.hpp"
 #include "harness/main.hpp"
 #include "harness/timing.hpp"
 #include "linux_memory.hpp"
@@ -39,7 +42,7 @@ int smoke() {
       must(time_batch(op, op.batch).has_value(), "a run is not valid");
   }
   std::printf("%zu operations, all checks passed\n", all.size());
-  return 0;
+  return report_bytes();
 }
 
 }  // namespace
@@ -49,5 +52,6 @@ int smoke() {
 int main(int argc, char** argv) {
   bench::have_vmas();
   if (argc == 2 && std::string_view(argv[1]) == "--smoke") return bench::smoke();
+  if (argc == 2 && std::string_view(argv[1]) == "--bytes") return bench::report_bytes();
   return bench::main(argc, argv, bench::files);
 }

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -31,11 +31,16 @@ enum class physical : std::uint64_t {};
 /// copies from it, takes another; the last one to put it gives it back. A count that would overflow
 /// stays saturated and its frame is never freed. (struct page, _refcount, refcount_t)
 ///
+/// Nobody holds a free frame: its count says which is the next one in the list instead. So a frame
+/// that comes and goes is not touched, only its count, sixteen of which share a cache line; and one
+/// that comes back zeroed stays so. (struct page, lru)
+///
 /// Context of what allocates and frees: `atomic` and above (a short lock that is never taken at
 /// `any`). get(), count() and a put() that is not the last: any.
 template <class P>
 class frame_allocator {
   using counter = typename P::template atomic<std::uint32_t>;
+  using frame_number = std::uint32_t;  // 0: none
   static constexpr std::uint32_t saturated_from = std::uint32_t{1} << 31;
   static constexpr std::uint32_t saturated = 3 * (std::uint32_t{1} << 30);
 
@@ -45,13 +50,14 @@ class frame_allocator {
     return (frames * sizeof(counter) + page_size - 1) / page_size;
   }
 
-  /// `region` is aligned to page_size and at least two pages long. Touches none of it: counts come
-  /// into being with the first use of their frames.
+  /// `region` is aligned to page_size and at least two pages long; what is beyond 16 TiB of it is not
+  /// used. Touches none of it: counts come into being with the first use of their frames.
   frame_allocator(std::byte* region, std::size_t bytes) noexcept
       : region_(region),
         counts_(reinterpret_cast<counter*>(region)),
-        frames_(bytes >> page_shift),
-        next_(frames_for_counts(frames_)) {}
+        frames_(
+            static_cast<frame_number>(std::min<std::uint64_t>(bytes >> page_shift, most_frames))),
+        next_(static_cast<frame_number>(frames_for_counts(frames_))) {}
   frame_allocator(const frame_allocator&) = delete;
   frame_allocator& operator=(const frame_allocator&) = delete;
 
@@ -77,6 +83,20 @@ class frame_allocator {
     counter& c = count_of(frame);
     if (c.fetch_add(1, std::memory_order_relaxed) >= saturated_from - 1) [[unlikely]]
       c.store(saturated, std::memory_order_relaxed);
+  }
+
+  /// The same for one who can tell that nobody comes or goes meanwhile but other holders: the table
+  /// through which he has it is locked against all others (mmap_lock for writing). If he is the only
+  /// holder, then, nobody can be at the count, and no read-modify-write is needed.
+  /// Context: any. Order: as put_last(): acquire, so that what the others did before they let go comes
+  /// before what the caller does, who hands it on with his own put.
+  void get_locked(physical frame) noexcept {
+    counter& c = count_of(frame);
+    if (c.load(std::memory_order_acquire) == 1) {
+      c.store(2, std::memory_order_relaxed);
+    } else {
+      get(frame);
+    }
   }
 
   /// One holder less; true: it was the last one, and the frame is the caller's to free().
@@ -106,13 +126,17 @@ class frame_allocator {
   // ---- the end -----------------------------------------------------------------------------------
 
   /// Takes a frame back, whatever is in it. Precondition: the caller is its only holder. (free_page)
-  void free(physical frame) noexcept { give_back(frame, free_); }
+  void free(physical frame) noexcept { give_back(number_of(frame), number_of(frame), 1, free_); }
 
   /// Takes a frame back that holds nothing but zeros, as page tables do once they are empty: it need
   /// not be zeroed again. Precondition: as free(). (quicklists had this for page tables)
-  void free_zeroed(physical frame) noexcept { give_back(frame, zeroed_); }
+  void free_zeroed(physical frame) noexcept {
+    give_back(number_of(frame), number_of(frame), 1, zeroed_);
+  }
 
-  /// Frames on their way back, some at a time under one lock. (mmu_gather, free_pages_and_swap_cache)
+  /// Frames on their way back, many at a time under one lock. They will be handed out in the order in
+  /// which they came: who unmaps upwards has memory cleared upwards the next time, which takes half as
+  /// long as downwards. (mmu_gather, free_pages_and_swap_cache)
   class batch {
    public:
     explicit batch(frame_allocator& frames) noexcept : frames_(frames) {}
@@ -123,17 +147,27 @@ class frame_allocator {
     /// As put(), the freeing later: at the latest when this goes. Context: `atomic` and above.
     void put(physical frame) noexcept {
       if (!frames_.put_last(frame)) return;
-      waiting_[used_++] = frame;
-      if (used_ == waiting_.size()) flush();
+      const frame_number number = number_of(frame);
+      if (used_ == 0) {
+        first_ = number;
+      } else {
+        frames_.link(last_, number);
+      }
+      last_ = number;
+      if (++used_ == most) flush();
     }
     void flush() noexcept {
-      if (used_ != 0) frames_.give_back_all(waiting_.data(), std::exchange(used_, 0));
+      if (used_ != 0) frames_.give_back(first_, last_, std::exchange(used_, 0), frames_.free_);
     }
 
    private:
+    /// Others may be out of memory meanwhile: 4 MiB.
+    static constexpr std::size_t most = 1024;
+
     frame_allocator& frames_;
     std::size_t used_ = 0;
-    std::array<physical, 64> waiting_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    frame_number first_ = 0;
+    frame_number last_ = 0;
   };
 
   // ---- where things are --------------------------------------------------------------------------
@@ -154,66 +188,66 @@ class frame_allocator {
   }
 
  private:
+  static constexpr std::uint64_t most_frames = std::numeric_limits<frame_number>::max();
+
+  [[nodiscard]] static constexpr frame_number number_of(physical frame) noexcept {
+    return static_cast<frame_number>(static_cast<std::uint64_t>(frame) >> page_shift);
+  }
   [[nodiscard]] counter& count_of(physical frame) const noexcept {
-    return counts_[static_cast<std::uint64_t>(frame) >> page_shift];
+    return counts_[number_of(frame)];
+  }
+  /// relaxed, here and where it is read: the list's lock orders it.
+  void link(frame_number from, frame_number to) noexcept {
+    counts_[from].store(to, std::memory_order_relaxed);
   }
 
   [[nodiscard]] physical take(bool& zeroed) noexcept {
-    std::uint64_t* frame = nullptr;
+    frame_number taken = 0;
     bool used_before = true;
     {
       const typename spinlock<P>::guard locked(lock_);
       if (zeroed_ != 0) {
-        frame = pop(zeroed_);
+        taken = pop(zeroed_);
       } else if (free_ != 0) {
-        frame = pop(free_);
+        taken = pop(free_);
         zeroed = false;
       } else if (next_ < frames_) {
-        frame = table(physical{next_++ << page_shift});
+        taken = next_++;
         zeroed = used_before = false;
       } else {
         return physical{0};
       }
       ++in_use_;
     }
-    const physical at = address_of(frame);
-    // A frame that comes back keeps its count of one. relaxed: it is ours alone.
-    if (!used_before) ::new (static_cast<void*>(&count_of(at))) counter(1);
-    return at;
+    // relaxed: it is ours alone
+    if (used_before) {
+      counts_[taken].store(1, std::memory_order_relaxed);
+    } else {
+      ::new (static_cast<void*>(&counts_[taken])) counter(1);
+    }
+    return physical{std::uint64_t{taken} << page_shift};
   }
 
-  /// Frames are chained through their first words.
-  std::uint64_t* pop(std::uint64_t& list) noexcept {
-    std::uint64_t* const frame = table(physical{list});
-    list = std::exchange(*frame, 0);
-    return frame;
+  frame_number pop(frame_number& list) noexcept {
+    return std::exchange(list, counts_[list].load(std::memory_order_relaxed));
   }
-  void give_back(physical frame, std::uint64_t& list) noexcept {
-    count_of(frame).store(1, std::memory_order_relaxed);  // nobody else has it; put() left 0 or 1
+  /// A chain of frames that nobody else has; put() left 0 or 1 in their counts.
+  void give_back(frame_number first, frame_number last, std::size_t n,
+                 frame_number& list) noexcept {
     const typename spinlock<P>::guard locked(lock_);
-    *table(frame) = list;
-    list = static_cast<std::uint64_t>(frame);
-    --in_use_;
-  }
-  void give_back_all(const physical* frames, std::size_t n) noexcept {
-    for (std::size_t i = 0; i < n; ++i) {
-      count_of(frames[i]).store(1, std::memory_order_relaxed);
-      if (i + 1 < n) *table(frames[i]) = static_cast<std::uint64_t>(frames[i + 1]);
-    }
-    const typename spinlock<P>::guard locked(lock_);
-    *table(frames[n - 1]) = free_;
-    free_ = static_cast<std::uint64_t>(frames[0]);
+    link(last, list);
+    list = first;
     in_use_ -= n;
   }
 
   std::byte* const region_;
   counter* const counts_;
-  const std::uint64_t frames_;
+  const frame_number frames_;
   mutable spinlock<P> lock_{lock_class::frames};
-  std::uint64_t next_;        // guarded by lock_: frames from here on were never used
-  std::uint64_t free_ = 0;    // guarded by lock_: the first free frame, 0: none
-  std::uint64_t zeroed_ = 0;  // guarded by lock_: the same of those that hold zeros behind the link
-  std::size_t in_use_ = 0;    // guarded by lock_
+  frame_number next_;        // guarded by lock_: frames from here on were never used
+  frame_number free_ = 0;    // guarded by lock_: the first free frame
+  frame_number zeroed_ = 0;  // guarded by lock_: the same of those that hold nothing but zeros
+  std::size_t in_use_ = 0;   // guarded by lock_
 };
 
 }  // namespace trefoil::mm

@@ -29,6 +29,7 @@
 #include "trefoil/mm/page_directory.hpp"
 #include "trefoil/mm/page_table.hpp"
 #include "trefoil/mm/vma_tree.hpp"
+#include "trefoil/tier.hpp"
 
 namespace trefoil::mm {
 
@@ -78,6 +79,8 @@ template <class P>
 class mappings : reap_view {
  public:
   static constexpr auto teardown = context::process;
+  /// What outlives it, often for long, does not keep its room.
+  static constexpr auto placement = trefoil::placement::outside;
 
   mappings(page_directory<P>& pgd, identity<P>& owner) noexcept
       : reap_view{&reap_private_pages}, pgd_(pgd), owner_(owner) {

@@ -12,6 +12,7 @@
 #include "trefoil/mm/frame_allocator.hpp"
 #include "trefoil/mm/identity.hpp"
 #include "trefoil/mm/kernel.hpp"
+#include "trefoil/tier.hpp"
 
 namespace trefoil::mm {
 
@@ -24,6 +25,8 @@ template <class P>
 class page_directory {
  public:
   static constexpr auto teardown = context::atomic;
+  /// An identity that outlives it is small.
+  static constexpr auto placement = trefoil::placement::outside;
 
   explicit page_directory(identity<P>& owner) noexcept
       : owner_(owner), kernel_(owner.machine()), frame_(kernel_.frames().allocate()) {}
