@@ -43,10 +43,11 @@ int report_bytes() {
   const in_use tiers = tiers_alone();
   const in_use before = in_use::now();
   user_ref user = machine::here().process();
-  const in_use empty = in_use::now();
+  const in_use without_arena = in_use::now();
   machine::map_arena(user, sizes.touched);
   machine::touch(user, sizes.touched);
   const std::size_t vmas = user->map_count();
+  const std::size_t present = machine::here().pages_present(user);
   const in_use touched = in_use::now();
 
   lazy_ref lazy = user.share<page_directory>();
@@ -59,9 +60,9 @@ int report_bytes() {
   const in_use without_all = in_use::now();
 
   const in_use left = without_page_directory - before;
-  must((touched - empty).frames ==
-           static_cast<std::ptrdiff_t>((sizes.touched + machine::tables_for(sizes.touched) - 1) *
-                                       page_size),
+  const std::size_t tables = machine::tables_for(sizes.touched) - 1;
+  must((touched - without_arena).frames ==
+           static_cast<std::ptrdiff_t>((sizes.touched + tables) * page_size),
        "touched pages and their tables are not what was counted");
   must((without_mappings - before).frames == std::ptrdiff_t{page_size},
        "a dead address space with its page directory has other frames than that one");
@@ -69,7 +70,7 @@ int report_bytes() {
   must(left.blocks > 0 && left.blocks <= 256, "an identity alone keeps more than 256 bytes");
   must((without_all - before).all() == 0, "an address space left something");
 
-  const std::ptrdiff_t pages = static_cast<std::ptrdiff_t>(sizes.touched * page_size);
+  const auto pages = static_cast<std::ptrdiff_t>(present * page_size);
   const in_use mappings_freed = touched - without_mappings;
   const in_use directory_freed = without_mappings - without_page_directory;
   const std::ptrdiff_t nodes = (touched - before).blocks - tiers.blocks;

@@ -83,21 +83,22 @@ class linux_unmap_all {
   linux_memory memory_{sizes.touched};
 };
 
-/// An address space with all pages touched, and what there was before.
+/// An address space with all pages touched, and the frames in use without it, and without its arena.
 class touched_space {
  public:
   touched_space() {
     machine::map_arena(space, sizes.touched);
     machine::touch(space, sizes.touched);
     must(machine::here().frames_in_use() ==
-             before + sizes.touched + machine::tables_for(sizes.touched),
+             without_arena + sizes.touched + machine::tables_for(sizes.touched) - 1,
          "an address space of ours has not the frames that it should have");
   }
   touched_space(const touched_space&) = delete;
   touched_space& operator=(const touched_space&) = delete;
 
-  const std::size_t before = machine::here().frames_in_use();
+  const std::size_t without_space = machine::here().frames_in_use();
   user_ref space = machine::here().process();
+  const std::size_t without_arena = machine::here().frames_in_use();
 };
 
 /// The last reference to the mappings is dropped, and everything goes with it.
@@ -108,7 +109,8 @@ class trefoil_exit : touched_space {
   }
   ~trefoil_exit() {
     space.drop();
-    must(machine::here().frames_in_use() == before, "an address space of ours left frames behind");
+    must(machine::here().frames_in_use() == without_space,
+         "an address space of ours left frames behind");
   }
   trefoil_exit() = default;
   trefoil_exit(const trefoil_exit&) = delete;
@@ -121,7 +123,7 @@ class trefoil_unmap_all : touched_space {
     if (n == 0) return;
     must(space->munmap(machine::arena, sizes.touched * page_size) == trefoil::mm::error::none,
          "munmap of ours");
-    must(machine::here().frames_in_use() == before + 1, "munmap of ours left frames behind");
+    must(machine::here().frames_in_use() == without_arena, "munmap of ours left frames behind");
   }
 };
 

@@ -47,7 +47,7 @@ class trefoil_fault {
 
   ~trefoil_fault() {
     if (pages_ == 0) return;
-    must(machine::here().frames_in_use() - frames_before_ ==
+    must(machine::here().frames_in_use() - without_arena_ ==
              pages_ + machine::tables_for(pages_) - 1,
          "faults of ours took more or fewer frames than pages and tables");
     page_words seen;
@@ -58,7 +58,7 @@ class trefoil_fault {
     }
     dirty();
     space_.drop();
-    must(machine::here().frames_in_use() == frames_before_ - 1, "a process of ours left frames");
+    must(machine::here().frames_in_use() == without_space_, "a process of ours left frames");
   }
   trefoil_fault(const trefoil_fault&) = delete;
   trefoil_fault& operator=(const trefoil_fault&) = delete;
@@ -77,8 +77,9 @@ class trefoil_fault {
   }
 
   std::size_t pages_;
+  std::size_t without_space_ = machine::here().frames_in_use();
   user_ref space_ = machine::here().process();
-  std::size_t frames_before_ = machine::here().frames_in_use();
+  std::size_t without_arena_ = machine::here().frames_in_use();
 };
 
 }  // namespace

@@ -63,6 +63,7 @@ class trefoil_fork {
     machine::map_arena(parent_, sizes.touched);
     machine::fill(parent_, sizes.touched);
     frames_before_ = machine::here().frames_in_use();
+    tables_ = machine::tables_for(sizes.touched) + machine::tables_for(1) - 1;
   }
 
   void operator()(std::size_t n) {
@@ -71,7 +72,7 @@ class trefoil_fork {
 
   ~trefoil_fork() {
     if (!child_) return;
-    must(machine::here().frames_in_use() == frames_before_ + machine::tables_for(sizes.touched),
+    must(machine::here().frames_in_use() == frames_before_ + tables_,
          "a fork of ours takes other frames than tables");
     for (std::size_t i = 0; i < sizes.touched; i += written_after_fork) {
       const std::uint64_t other = ~i;
@@ -94,6 +95,7 @@ class trefoil_fork {
   user_ref parent_ = machine::here().process();
   user_ref child_;
   std::size_t frames_before_ = 0;
+  std::size_t tables_ = 0;  // that a child has: for the arena, and for the other VMAs
 };
 
 }  // namespace

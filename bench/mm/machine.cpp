@@ -64,10 +64,13 @@ user_ref machine::process() {
   user_ref space = empty_process();
   const std::size_t wanted = lines_of_maps() - 1;
   for (std::size_t i = 0; i < wanted; ++i) {
-    // Neighbours are different, so that each stays one.
+    // Neighbours are different, so that each stays one. Those that may be are touched: there are page
+    // tables where the next mapping comes to be.
     const unsigned protection = i % 2 == 0 ? prot::read : prot::none;
-    must(bool(space->mmap(0, small_mapping, protection, flag::privately | flag::anonymous)),
-         "a VMA of ours could not be made");
+    const auto at = space->mmap(0, small_mapping, protection, flag::privately | flag::anonymous);
+    must(bool(at), "a VMA of ours could not be made");
+    must(protection == prot::none || space->fault(at.address) == fault_result::ok,
+         "a page of ours could not be touched");
   }
   must(space->map_count() == wanted, "VMAs of ours were joined");
   return space;
@@ -88,6 +91,14 @@ std::size_t machine::tables_for(std::size_t pages) noexcept {
     tables += pages;
   }
   return tables;
+}
+
+std::size_t machine::pages_present(const user_ref& space) {
+  std::size_t pages = 0;
+  trefoil::mm::for_each_page(frames_, space.at<page_directory>().entries(), 0,
+                             trefoil::mm::user_end,
+                             [&](std::uint64_t, std::uint64_t&) { ++pages; });
+  return pages;
 }
 
 void machine::fill(const user_ref& space, std::size_t pages) {

@@ -93,15 +93,18 @@ class machine {
 
   /// An address space with nothing in it.
   [[nodiscard]] user_ref empty_process();
-  /// One with as many VMAs as this process has, all but one of them without a page.
+  /// One with as many VMAs as this process has, less one, which is still to come.
   [[nodiscard]] user_ref process();
 
-  /// Where that one is, private and anonymous; of so many bytes.
+  /// Where that one is, of so many pages, private and anonymous.
   static constexpr std::uint64_t arena = std::uint64_t{1} << 40;
   static void map_arena(const user_ref& space, std::size_t pages);
 
   /// Frames that page tables take for the arena with so many pages present, the page directory too.
   [[nodiscard]] static std::size_t tables_for(std::size_t pages) noexcept;
+
+  /// As its page tables have them.
+  [[nodiscard]] std::size_t pages_present(const user_ref& space);
 
   /// Pages of the arena, written from end to end with their pattern; or one word of each.
   static void fill(const user_ref& space, std::size_t pages);

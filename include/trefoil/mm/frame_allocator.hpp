@@ -4,7 +4,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +14,7 @@
 #include <new>
 #include <utility>
 
+#include "trefoil/mm/frame_set.hpp"
 #include "trefoil/mm/spinlock.hpp"
 
 namespace trefoil::mm {
@@ -25,39 +28,40 @@ inline constexpr std::size_t table_entries = page_size / sizeof(std::uint64_t);
 enum class physical : std::uint64_t {};
 
 /// Hands out frames of one contiguous region that somebody else owns. The first frames of the region
-/// hold one count per frame (mem_map); so frame 0 is never handed out, and physical{0} means "none".
+/// hold one count per frame (mem_map), and a bit that says whether it is free; so frame 0 is never
+/// handed out, and physical{0} means "none".
 ///
 /// A frame that was handed out has a count of one. Whoever maps it once more, or keeps it while he
 /// copies from it, takes another; the last one to put it gives it back. A count that would overflow
 /// stays saturated and its frame is never freed. (struct page, _refcount, refcount_t)
 ///
-/// Nobody holds a free frame: its count says which is the next one in the list instead. So a frame
-/// that comes and goes is not touched, only its count, sixteen of which share a cache line; and one
-/// that comes back zeroed stays so. (struct page, lru)
+/// The lowest free frame is handed out first (frame_set.hpp says why). A frame that comes and goes is
+/// not touched for that. Those that are known to hold zeros are apart, in a list that leads from one to
+/// the next through their counts, which nobody else needs: so they stay zeroed.
 ///
 /// Context of what allocates and frees: `atomic` and above (a short lock that is never taken at
 /// `any`). get(), count() and a put() that is not the last: any.
 template <class P>
 class frame_allocator {
   using counter = typename P::template atomic<std::uint32_t>;
-  using frame_number = std::uint32_t;  // 0: none
+  using frame_number = frame_set::number;  // 0: none
   static constexpr std::uint32_t saturated_from = std::uint32_t{1} << 31;
   static constexpr std::uint32_t saturated = 3 * (std::uint32_t{1} << 30);
 
  public:
-  /// Frames at the beginning of a region of so many that hold the counts.
+  /// Frames at the beginning of a region of so many that hold the counts, and the bits.
   [[nodiscard]] static constexpr std::size_t frames_for_counts(std::size_t frames) noexcept {
-    return (frames * sizeof(counter) + page_size - 1) / page_size;
+    return (bytes_of_counts(frames) + frame_set::bytes_for(frames) + page_size - 1) / page_size;
   }
 
   /// `region` is aligned to page_size and at least two pages long; what is beyond 16 TiB of it is not
-  /// used. Touches none of it: counts come into being with the first use of their frames.
+  /// used. Touches nothing but the bits: counts come into being with the first use of their frames.
   frame_allocator(std::byte* region, std::size_t bytes) noexcept
       : region_(region),
         counts_(reinterpret_cast<counter*>(region)),
-        frames_(
-            static_cast<frame_number>(std::min<std::uint64_t>(bytes >> page_shift, most_frames))),
-        next_(static_cast<frame_number>(frames_for_counts(frames_))) {}
+        frames_(static_cast<frame_number>(std::min(bytes >> page_shift, most_frames))),
+        next_(static_cast<frame_number>(frames_for_counts(frames_))),
+        free_(region + bytes_of_counts(frames_), frames_) {}
   frame_allocator(const frame_allocator&) = delete;
   frame_allocator& operator=(const frame_allocator&) = delete;
 
@@ -126,17 +130,24 @@ class frame_allocator {
   // ---- the end -----------------------------------------------------------------------------------
 
   /// Takes a frame back, whatever is in it. Precondition: the caller is its only holder. (free_page)
-  void free(physical frame) noexcept { give_back(number_of(frame), number_of(frame), 1, free_); }
+  void free(physical frame) noexcept {
+    const frame_number number = number_of(frame);
+    const typename spinlock<P>::guard locked(lock_);
+    free_.add(number / frame_set::bits, bit_of(number));
+    --in_use_;
+  }
 
   /// Takes a frame back that holds nothing but zeros, as page tables do once they are empty: it need
   /// not be zeroed again. Precondition: as free(). (quicklists had this for page tables)
   void free_zeroed(physical frame) noexcept {
-    give_back(number_of(frame), number_of(frame), 1, zeroed_);
+    const frame_number number = number_of(frame);
+    const typename spinlock<P>::guard locked(lock_);
+    counts_[number].store(zeroed_, std::memory_order_relaxed);  // read under the same lock
+    zeroed_ = number;
+    --in_use_;
   }
 
-  /// Frames on their way back, many at a time under one lock. They will be handed out in the order in
-  /// which they came: who unmaps upwards has memory cleared upwards the next time, which takes half as
-  /// long as downwards. (mmu_gather, free_pages_and_swap_cache)
+  /// Frames on their way back, many at a time under one lock. (mmu_gather, free_pages_and_swap_cache)
   class batch {
    public:
     explicit batch(frame_allocator& frames) noexcept : frames_(frames) {}
@@ -145,29 +156,43 @@ class frame_allocator {
     batch& operator=(const batch&) = delete;
 
     /// As put(), the freeing later: at the latest when this goes. Context: `atomic` and above.
+    /// Cost: neighbours that come one after the other are one entry of what is kept for later.
     void put(physical frame) noexcept {
       if (!frames_.put_last(frame)) return;
       const frame_number number = number_of(frame);
-      if (used_ == 0) {
-        first_ = number;
-      } else {
-        frames_.link(last_, number);
-      }
-      last_ = number;
-      if (++used_ == most) flush();
+      if (number / frame_set::bits != which_) start(number / frame_set::bits);
+      mask_ |= bit_of(number);
     }
     void flush() noexcept {
-      if (used_ != 0) frames_.give_back(first_, last_, std::exchange(used_, 0), frames_.free_);
+      start(which_);
+      if (used_ == 0) return;
+      const typename spinlock<P>::guard locked(frames_.lock_);
+      for (std::size_t i = 0; i < used_; ++i) {
+        frames_.free_.add(waiting_[i].which, waiting_[i].mask);
+        frames_.in_use_ -= static_cast<std::size_t>(std::popcount(waiting_[i].mask));
+      }
+      used_ = 0;
     }
 
    private:
-    /// Others may be out of memory meanwhile: 4 MiB.
-    static constexpr std::size_t most = 1024;
+    struct neighbours {
+      frame_number which;
+      frame_set::word mask;
+    };
+    void start(frame_number which) noexcept {
+      if (mask_ != 0) {
+        waiting_[used_++] = {which_, mask_};
+        mask_ = 0;
+        if (used_ == waiting_.size()) flush();
+      }
+      which_ = which;
+    }
 
     frame_allocator& frames_;
+    frame_number which_ = 0;
+    frame_set::word mask_ = 0;
     std::size_t used_ = 0;
-    frame_number first_ = 0;
-    frame_number last_ = 0;
+    std::array<neighbours, 64> waiting_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   };
 
   // ---- where things are --------------------------------------------------------------------------
@@ -188,17 +213,20 @@ class frame_allocator {
   }
 
  private:
-  static constexpr std::uint64_t most_frames = std::numeric_limits<frame_number>::max();
+  static constexpr std::size_t most_frames = std::numeric_limits<frame_number>::max();
 
+  [[nodiscard]] static constexpr std::size_t bytes_of_counts(std::size_t frames) noexcept {
+    return (frames * sizeof(counter) + sizeof(frame_set::word) - 1) &
+           ~(sizeof(frame_set::word) - 1);
+  }
   [[nodiscard]] static constexpr frame_number number_of(physical frame) noexcept {
     return static_cast<frame_number>(static_cast<std::uint64_t>(frame) >> page_shift);
   }
+  [[nodiscard]] static constexpr frame_set::word bit_of(frame_number n) noexcept {
+    return frame_set::word{1} << (n % frame_set::bits);
+  }
   [[nodiscard]] counter& count_of(physical frame) const noexcept {
     return counts_[number_of(frame)];
-  }
-  /// relaxed, here and where it is read: the list's lock orders it.
-  void link(frame_number from, frame_number to) noexcept {
-    counts_[from].store(to, std::memory_order_relaxed);
   }
 
   [[nodiscard]] physical take(bool& zeroed) noexcept {
@@ -207,9 +235,9 @@ class frame_allocator {
     {
       const typename spinlock<P>::guard locked(lock_);
       if (zeroed_ != 0) {
-        taken = pop(zeroed_);
-      } else if (free_ != 0) {
-        taken = pop(free_);
+        taken = std::exchange(zeroed_, counts_[zeroed_].load(std::memory_order_relaxed));
+      } else if (!free_.empty()) {
+        taken = free_.take_lowest();
         zeroed = false;
       } else if (next_ < frames_) {
         taken = next_++;
@@ -228,25 +256,13 @@ class frame_allocator {
     return physical{std::uint64_t{taken} << page_shift};
   }
 
-  frame_number pop(frame_number& list) noexcept {
-    return std::exchange(list, counts_[list].load(std::memory_order_relaxed));
-  }
-  /// A chain of frames that nobody else has; put() left 0 or 1 in their counts.
-  void give_back(frame_number first, frame_number last, std::size_t n,
-                 frame_number& list) noexcept {
-    const typename spinlock<P>::guard locked(lock_);
-    link(last, list);
-    list = first;
-    in_use_ -= n;
-  }
-
   std::byte* const region_;
   counter* const counts_;
   const frame_number frames_;
   mutable spinlock<P> lock_{lock_class::frames};
   frame_number next_;        // guarded by lock_: frames from here on were never used
-  frame_number free_ = 0;    // guarded by lock_: the first free frame
-  frame_number zeroed_ = 0;  // guarded by lock_: the same of those that hold nothing but zeros
+  frame_number zeroed_ = 0;  // guarded by lock_: the first free frame that holds nothing but zeros
+  frame_set free_;           // guarded by lock_: the others
   std::size_t in_use_ = 0;   // guarded by lock_
 };
 
