@@ -5,9 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <set>
 #include <vector>
@@ -40,10 +40,13 @@ TEST(frame_set_test, SaysHowMuchRoomItNeeds) {
   EXPECT_EQ(frame_set::bytes_for(std::size_t{1} << 22), 8U * (65536 + 1024 + 16 + 1)) << "16 GiB";
 }
 
-TEST(frame_set_test, BeginsEmptyInDirtyRoom) {
+TEST(frame_set_test, BeginsEmptyInRoomThatItDoesNotTouch) {
   for (const std::size_t n : {1U, 64U, 65U, 5000U}) {
     room r(n);
     frame_set s(r.begin(), n);
+    EXPECT_TRUE(s.empty());
+    for (const std::uint64_t w : r.words) ASSERT_EQ(w, fence);
+    s.reach(static_cast<std::uint32_t>(n - 1));
     EXPECT_TRUE(s.empty());
     add(s, static_cast<std::uint32_t>(n - 1));
     EXPECT_FALSE(s.empty());
@@ -57,6 +60,7 @@ TEST(frame_set_test, AWordAtATimeAndOutAgainInOrder) {
   constexpr std::size_t n = 64 * 64 * 3;
   room r(n);
   frame_set s(r.begin(), n);
+  s.reach(n - 1);
   for (std::uint32_t word = n / 64; word-- != 0;) s.add(word, ~std::uint64_t{0});
   for (std::uint32_t i = 0; i < n; ++i) ASSERT_EQ(s.take_lowest(), i);
   EXPECT_TRUE(s.empty());
@@ -74,12 +78,18 @@ TEST(frame_set_test, TheLowestOfWhatIsThere) {
       room r(n);
       frame_set s(r.begin(), n);
       std::set<std::uint32_t> model;
+      std::uint32_t reached = 0;
+      const auto draw = [&] {  // what is reached grows meanwhile
+        reached = std::min(static_cast<std::uint32_t>(n), reached + 1 + reached / 64);
+        s.reach(reached - 1);
+        return static_cast<std::uint32_t>(random() % reached);
+      };
       for (int step = 0; step < 20'000; ++step) {
         // More come than go, then more go than come: full and empty are passed again and again.
         const bool fills = step / 500 % 2 == 0;
         if (random() % 4 != (fills ? 0 : 1)) {
           if (fills) {
-            const auto one = static_cast<std::uint32_t>(random() % n);
+            const std::uint32_t one = draw();
             if (model.insert(one).second) add(s, one);
             continue;
           }
@@ -87,8 +97,7 @@ TEST(frame_set_test, TheLowestOfWhatIsThere) {
             ASSERT_EQ(s.take_lowest(), *model.begin());
             model.erase(model.begin());
           }
-        } else if (const auto one = static_cast<std::uint32_t>(random() % n);
-                   model.insert(one).second) {
+        } else if (const std::uint32_t one = draw(); model.insert(one).second) {
           add(s, one);
         }
         ASSERT_EQ(s.empty(), model.empty());

@@ -66,14 +66,15 @@ error mappings<P>::dup_mmap(mappings& parent) noexcept {
 /// table at a time: O(pages present), some 2 ns each. (copy_page_range, copy_pte_range)
 template <class P>
 error mappings<P>::copy_pages(mappings& parent, vm_area<P>& v) noexcept {
+  frame_allocator<P>& all = frames();
   error result = error::none;
-  for_each_table(frames(), parent.pgd_.entries(), v.start, v.end,
+  for_each_table(all, parent.pgd_.entries(), v.start, v.end,
                  [&](std::uint64_t at, std::uint64_t* entries, std::size_t n) {
                    const std::uint64_t* const end = entries + n;
                    std::uint64_t* const present =
                        std::find_if(entries, entries + n, [](std::uint64_t e) { return e != 0; });
                    if (present == end || result != error::none) return;
-                   std::uint64_t* mine = entry_for(frames(), pgd_.entries(), at);
+                   std::uint64_t* mine = entry_for(all, pgd_.entries(), at);
                    if (mine == nullptr) {
                      result = error::enomem;
                      return;
@@ -82,7 +83,7 @@ error mappings<P>::copy_pages(mappings& parent, vm_area<P>& v) noexcept {
                    for (std::uint64_t* entry = present; entry != end; ++entry, ++mine) {
                      if (*entry == 0) continue;
                      if ((*entry & entry_bit::writable) != 0) *entry &= ~entry_bit::writable;
-                     frames().get_locked(frame_of(*entry));
+                     all.get_locked(frame_of(*entry));
                      *mine = *entry;
                    }
                  });

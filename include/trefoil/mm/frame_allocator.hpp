@@ -55,7 +55,7 @@ class frame_allocator {
   }
 
   /// `region` is aligned to page_size and at least two pages long; what is beyond 16 TiB of it is not
-  /// used. Touches nothing but the bits: counts come into being with the first use of their frames.
+  /// used. Touches none of it: counts and bits come into being with the first use of their frames.
   frame_allocator(std::byte* region, std::size_t bytes) noexcept
       : region_(region),
         counts_(reinterpret_cast<counter*>(region)),
@@ -241,6 +241,7 @@ class frame_allocator {
         zeroed = false;
       } else if (next_ < frames_) {
         taken = next_++;
+        free_.reach(taken);
         zeroed = used_before = false;
       } else {
         return physical{0};

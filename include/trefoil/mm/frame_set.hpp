@@ -15,7 +15,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace trefoil::mm {
 
@@ -37,9 +36,9 @@ class frame_set {
     return words * sizeof(word);
   }
 
-  /// Empty. `room` is as large as bytes_for() says, aligned to a word, and only this one's.
+  /// Empty. `room` is as large as bytes_for() says, aligned to a word, and only this one's. It is not
+  /// touched yet.
   frame_set(std::byte* room, std::size_t n) noexcept {
-    std::memset(room, 0, bytes_for(n));
     auto* at = reinterpret_cast<word*>(room);
     do {
       n = words_for(n);
@@ -49,10 +48,22 @@ class frame_set {
     --top_;
   }
 
-  [[nodiscard]] bool empty() const noexcept { return levels_[top_][0] == 0; }
+  /// From now on numbers up to this one may be in the set. O(1), where they come one by one.
+  void reach(number n) noexcept {
+    for (; known_ <= n / bits; ++known_) {
+      number which = known_;
+      levels_[0][which] = 0;
+      for (std::size_t level = 1; level <= top_ && which % bits == 0; ++level) {
+        which /= bits;
+        levels_[level][which] = 0;
+      }
+    }
+  }
 
-  /// Adds up to 64 numbers: the bits of `mask` are those from `which` * 64 on. None of them is in the
-  /// set. O(levels), if the word was empty; else O(1).
+  [[nodiscard]] bool empty() const noexcept { return lowest_ == none; }
+
+  /// Adds up to 64 numbers: the bits of `mask` are those from `which` * 64 on. They were
+  /// reached, and none of them is in the set. O(levels), if the word was empty; else O(1).
   void add(number which, word mask) noexcept {
     lowest_ = std::min(lowest_, which);
     const word before = levels_[0][which];
@@ -96,7 +107,7 @@ class frame_set {
       which /= bits;
     }
     lowest_ = none;
-    if (empty()) return;
+    if (levels_[top_][0] == 0) return;
     lowest_ = 0;
     for (std::size_t level = top_; level != 0; --level) {
       lowest_ = lowest_ * bits + static_cast<number>(std::countr_zero(levels_[level][lowest_]));
@@ -108,6 +119,7 @@ class frame_set {
 
   std::array<word*, most_levels> levels_{};
   std::size_t top_ = 0;
+  number known_ = 0;      // words of the lowest level that are in being, and those above them
   number lowest_ = none;  // the first word of the lowest level that is not zero
 };
 
