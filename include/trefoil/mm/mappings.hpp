@@ -200,10 +200,10 @@ class mappings : reap_view {
   // mmap_lock is held for reading or writing:
   [[nodiscard]] fault_result fault_in(vm_area<P>& v, std::uint64_t address, access wanted,
                                       force how) noexcept;
-  [[nodiscard]] fault_result missing_page(vm_area<P>& v, std::uint64_t address,
-                                          access wanted) noexcept;
-  [[nodiscard]] fault_result install(vm_area<P>& v, std::uint64_t address, physical page,
-                                     bool own) noexcept;
+  [[nodiscard]] fault_result missing_page(vm_area<P>& v, std::uint64_t address, access wanted,
+                                          std::uint64_t* entry) noexcept;
+  [[nodiscard]] fault_result install(vm_area<P>& v, std::uint64_t address, physical page, bool own,
+                                     std::uint64_t* entry) noexcept;
   [[nodiscard]] fault_result write_to_shared_frame(vm_area<P>& v, std::uint64_t address,
                                                    std::uint64_t seen) noexcept;
   template <class F>
