@@ -13,6 +13,7 @@
 #include "trefoil/mm/identity.hpp"
 #include "trefoil/mm/kernel.hpp"
 #include "trefoil/reclaimer.hpp"
+#include "trefoil/tier.hpp"
 
 namespace trefoil::mm {
 
@@ -27,6 +28,8 @@ class page_directory {
   static constexpr auto teardown = context::atomic;
   /// A lazy CPU may keep it by its slot instead of a count, where a reclaimer looks after that.
   static constexpr bool lazy_pins = runs_errands<typename P::traits::reclaimer, P>;
+  /// An identity that outlives it is small.
+  static constexpr auto placement = trefoil::placement::outside;
 
   explicit page_directory(identity<P>& owner) noexcept
       : owner_(owner), kernel_(owner.machine()), frame_(kernel_.frames().allocate()) {}
