@@ -33,8 +33,8 @@ class peak_by_holder {
     span* after_ = nullptr;
     std::int64_t since_ = 0;
     /// The greatest number since this one's beginning and before the next one's, less the same of
-    /// the span before it.
-    std::array<std::int64_t, holder_kinds> above_{};
+    /// the span before it. (32 bits: each address space that waits has a span, and is kept small.)
+    std::array<std::int32_t, holder_kinds> above_{};
   };
 
   peak_by_holder() noexcept : last_(&gone_) {}
@@ -63,9 +63,9 @@ class peak_by_holder {
   void forget(span& s) noexcept {
     for (std::size_t i = 0; i < holder_kinds; ++i) {
       // Its instants are from now on those of the span before it.
-      const std::int64_t more = std::max<std::int64_t>(s.above_[i], 0);
+      const std::int32_t more = std::max(s.above_[i], 0);
       s.before_->above_[i] += more;
-      const std::int64_t less = s.above_[i] - more;
+      const std::int32_t less = s.above_[i] - more;
       if (s.after_ != nullptr) {
         s.after_->above_[i] += less;
       } else {
@@ -108,7 +108,7 @@ class peak_by_holder {
 
   span gone_;   // before all others: instants since which nothing lives
   span* last_;  // gone_ if nothing lives
-  std::array<std::int64_t, holder_kinds> at_last_{};  // the sum of all above_: the number at last_
+  std::array<std::int32_t, holder_kinds> at_last_{};  // the sum of all above_: the number at last_
   std::int64_t living_ = 0;
 };
 

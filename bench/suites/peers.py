@@ -11,7 +11,7 @@ COUNTED = ("ref_copy", "ref_share", "ref_promote", "ref_padded_copy", "ref_padde
            "boost_atomic_shared_ptr", "urcu_ref", "xenium_counts", "dual_count",
            "dual_count_promote", "refcount", "refcount_not_zero")
 # A thread writes to what is its own: what it reads stays, but it has no reference to keep or to pass.
-UNCOUNTED = ("local_shared_ptr", "urcu_read", "libcds_hp", "libcds_dhp", "ck_epoch", "ck_hp",
+UNCOUNTED = ("lazy_pin", "local_shared_ptr", "urcu_read", "libcds_hp", "libcds_dhp", "ck_epoch", "ck_hp",
              "xenium_hp", "xenium_epoch")
 # Each thread with an object of its own.
 ALONE = ("ref_copy", "ref_padded_copy", "shared_ptr", "intrusive_ptr", "dual_count")
@@ -26,6 +26,7 @@ def ratios() -> dict[str, Ratio]:
     for peer in COUNTED + UNCOUNTED:
         for n in THREADS:
             result[f"{peer}_{n}_vs_floor"] = Ratio(f"{peer}_{n}", f"floor_{n}")
+    result["lazy_pin_vs_shared_ptr_contended"] = Ratio("lazy_pin_2", "shared_ptr_2", 0.02)
     for peer in ALONE:
         for n in THREADS[1:]:
             result[f"{peer}_{n}_own_vs_floor"] = Ratio(f"{peer}_{n}_own", f"floor_{n}_own")

@@ -47,7 +47,7 @@ TEST_F(cpu_test, WhatWasDeferredIsTakenOldestFirstAndOnce) {
   std::vector<const void*> order;
   for (std::uint64_t i = 0; i < 4; ++i) {
     all.push_back(dead_one(i));
-    order.push_back(&*all.back());
+    order.push_back(&all.back().at<identity>());  // inside the object, as its node
   }
   EXPECT_EQ(notes.page_directories(), 4);
   interrupt(first, all);

@@ -8,6 +8,9 @@
 namespace trefoil::machine {
 namespace {
 
+// Dead, with nothing but its identity left, and all that is noted with it.
+static_assert(sizeof(address_space) <= 256);
+
 class held_test : public ::testing::Test {
  protected:
   world w{"reversed"};
