@@ -72,8 +72,8 @@ struct access {
   template <class T>
   using lazy_slots = detail::lazy_slots<platform_of<T>, typename facts<T>::traits::reclaimer, T>;
   template <class T, class Tier>
-  static Tier& tier(T& o) noexcept {
-    return *o.template tier<facts<T>::template index<Tier>>();
+  static Tier* tier(T* o) noexcept {
+    return o->template tier<facts<T>::template index<Tier>>();
   }
 
   template <class T>

@@ -142,7 +142,7 @@ class lazy_pin {
   template <class Kept>
     requires kept_alive_by<Kept, T, Tier>
   [[nodiscard]] Kept& at() const noexcept {
-    return detail::access::tier<T, Kept>(*object_);
+    return *detail::access::tier<T, Kept>(object_);
   }
 
   /// A counted reference to a tier inside the pinned one. Context: any. One compare-exchange.
