@@ -3,7 +3,7 @@
 /// A CPU: an object with a level, a borrowed page directory and teardowns on their way to a worker.
 #pragma once
 
-#include "machine/held.hpp"
+#include "machine/lazy_tlb.hpp"
 #include "machine/platform.hpp"
 #include "trefoil/context.hpp"
 #include "trefoil/take_all_list.hpp"
@@ -13,9 +13,11 @@ namespace trefoil::machine {
 /// Stays where it is: the mechanism knows its parts by address.
 class cpu {
  public:
-  explicit cpu(machine::ledger& notes) noexcept {
+  cpu(machine::ledger& notes, take_all_list<platform>& errands, bool lazy_slots) noexcept
+      : lazy(lazy_slots) {
     processor_.level = &level_;
     processor_.deferred = &deferred_;
+    processor_.errands = &errands;
     processor_.ledger = &notes;
   }
   cpu(const cpu&) = delete;
@@ -24,7 +26,7 @@ class cpu {
   [[nodiscard]] processor& as_processor() noexcept { return processor_; }
 
   /// active_mm of the kernel task that runs here; empty while a user task runs, or init_mm is loaded.
-  lazy_ref lazy;
+  lazy_tlb lazy;
 
   [[nodiscard]] bool has_deferred() const noexcept { return !deferred_.empty(); }
   /// What was deferred here since the last call, oldest first; linked through `next`.

@@ -9,8 +9,10 @@
 /// | `three-counts`       | identity           | identity | pgd               | the series: two holders converted |
 /// | `reversed`           | identity           | identity | identity          | the reply: the plain reference is the weakest |
 /// | `exec-state`         | an object beside   | pgd      | pgd               | 7.2: task_exec_state   |
+/// | `lazy-slots`         | identity           | identity | identity          | reversed, and lazy CPUs do not count |
 ///
-/// Users keep the mappings and lazy CPUs the page directory in all of them.
+/// Users keep the mappings and lazy CPUs the page directory in all of them: those by a count, but for
+/// the last design, where each CPU has a slot (trefoil/lazy_pin.hpp).
 #pragma once
 
 #include <array>
@@ -30,13 +32,14 @@ struct design {
   std::string_view title;
   std::array<kept, holder_kinds> keeps;  // by holder
   bool has_exec_state = false;  // tasks keep user_ns and dumpability in an object of their own
+  bool lazy_slots = false;      // a lazy CPU does not count: it has a slot
 
   [[nodiscard]] constexpr kept keeps_of(holder h) const noexcept {
     return keeps[static_cast<std::size_t>(h)];
   }
 };
 
-inline constexpr std::array<design, 5> designs{{
+inline constexpr std::array<design, 6> designs{{
     {"two-counts",
      "two counts (2020)",
      {kept::mappings, kept::page_directory, kept::nothing, kept::page_directory,
@@ -57,6 +60,12 @@ inline constexpr std::array<design, 5> designs{{
      "exec_state (7.2)",
      {kept::mappings, kept::page_directory, kept::nothing, kept::page_directory,
       kept::page_directory, kept::page_directory},
+     true},
+    {"lazy-slots",
+     "reversed, lazy slots",
+     {kept::mappings, kept::page_directory, kept::identity, kept::identity, kept::identity,
+      kept::identity},
+     false,
      true},
 }};
 

@@ -23,7 +23,8 @@ host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform
 host::~host() = default;
 
 cpu& host::at(unsigned cpu) {
-  while (cpu >= cpus_.size()) cpus_.push_back(std::make_unique<machine::cpu>(ledger_));
+  while (cpu >= cpus_.size())
+    cpus_.push_back(std::make_unique<machine::cpu>(ledger_, errands_, design_.lazy_slots));
   return *cpus_[cpu];
 }
 
@@ -161,17 +162,30 @@ void host::drop(unsigned cpu, held& slot, holder whose, place where) {
 }
 
 void host::borrow(unsigned cpu, const user_ref& from) {
-  run(cpu, place::scheduler_tail, holder::lazy_cpu,
-      [&] { at(cpu).lazy = from.share<page_directory>(); });
+  run(cpu, place::scheduler_tail, holder::lazy_cpu, [&] { at(cpu).lazy.borrow(from); });
 }
 
 void host::give_back(unsigned cpu, place where) {
-  held slot(std::move(at(cpu).lazy));
-  drop(cpu, slot, holder::lazy_cpu, where);
+  lazy_tlb& lazy = at(cpu).lazy;
+  if (!lazy) return;
+  ++drops_[static_cast<std::size_t>(holder::lazy_cpu)];
+  run(
+      cpu, where, holder::lazy_cpu, [&] { lazy.give_back(); }, assumed_by(holder::lazy_cpu));
+}
+
+void host::give_back_of(unsigned dead, unsigned cpu) {
+  lazy_tlb& lazy = at(dead).lazy;
+  if (!lazy) return;
+  ++drops_[static_cast<std::size_t>(holder::lazy_cpu)];
+  run(cpu, place::task, holder::lazy_cpu, [&] { lazy.give_back(); });
 }
 
 void host::turn_lazy(unsigned cpu, held& slot) {
-  run(cpu, place::scheduler_tail, holder::lazy_cpu, [&] { at(cpu).lazy = slot.turn_lazy(); });
+  run(cpu, place::scheduler_tail, holder::lazy_cpu, [&] { at(cpu).lazy.adopt(slot.turn_lazy()); });
+}
+
+void host::run_errands(unsigned cpu) {
+  run(cpu, place::task, holder::lazy_cpu, [&] { run_chain<platform>(errands_.take_if_any()); });
 }
 
 }  // namespace trefoil::machine

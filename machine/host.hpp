@@ -10,6 +10,7 @@
 ///     holder.hpp design.hpp    who holds, and what under which design
 ///     platform.hpp cpu.hpp     CPUs, as the mechanism sees them
 ///     held.hpp held_slot.hpp task.hpp    typed references, and slots of them
+///     lazy_tlb.hpp    what a CPU has borrowed
 ///     ledger.hpp peak_by_holder.hpp histogram.hpp    what the teardowns count
 ///     lock_checker.hpp         who may take which lock
 ///     access.hpp   may somebody look at a task?
@@ -115,10 +116,12 @@ class host {
   ///
   /// Precondition of borrow(): the CPU has nothing borrowed.
   void borrow(unsigned cpu, const user_ref& from);
-  void give_back(unsigned cpu, place where = place::scheduler_tail);
+  virtual void give_back(unsigned cpu, place where = place::scheduler_tail);
+  /// A CPU that is down cannot do that: another one does. (finish_cpu)
+  void give_back_of(unsigned dead, unsigned cpu);
   /// A holder turns out to be this CPU. Precondition: the CPU has nothing borrowed.
   void turn_lazy(unsigned cpu, held& slot);
-  [[nodiscard]] const lazy_ref& borrowed(unsigned cpu) { return at(cpu).lazy; }
+  [[nodiscard]] const lazy_tlb& borrowed(unsigned cpu) { return at(cpu).lazy; }
 
   // ---- what can be seen --------------------------------------------------------------------------
 
@@ -159,6 +162,10 @@ class host {
   /// What a worker does with a deferred teardown.
   void run_deferred(unsigned cpu, deferred<platform>& node, holder whose, place where);
 
+  /// A worker looks after what waits for lazy CPUs: now and then, while has_errands().
+  void run_errands(unsigned cpu);
+  [[nodiscard]] bool has_errands() const noexcept { return !errands_.empty(); }
+
   machine::cpu& at(unsigned cpu);
   [[nodiscard]] unsigned cpus() const noexcept { return static_cast<unsigned>(cpus_.size()); }
   [[nodiscard]] flavour kernel_flavour() const noexcept { return flavour_; }
@@ -178,6 +185,7 @@ class host {
   machine::ledger ledger_;
   mm::kernel<platform> kernel_;
   namespace_ref init_user_ns_;
+  take_all_list<platform> errands_;
   std::vector<std::unique_ptr<machine::cpu>> cpus_;
   lock_checker checker_;
   tally count_operations_;

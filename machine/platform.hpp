@@ -29,6 +29,7 @@ struct platform;
 struct processor {
   context::state<platform>* level = nullptr;
   take_all_list<platform>* deferred = nullptr;  // teardowns on their way to a worker
+  take_all_list<platform>* errands = nullptr;   // of all CPUs; a worker runs them now and then
   machine::ledger* ledger = nullptr;
   lock_checker* checker = nullptr;  // of the machine, if it has one
   held_locks locks{};
@@ -127,6 +128,10 @@ struct workers {
     if constexpr (Counted) here.ledger->deferred(here.dropping, here.where);
     here.deferred->push(n);
   }
+  /// Precondition, likewise. An errand that is sent again waits for the next time, too.
+  static void send(errand<platform>& e) noexcept { detail::running->errands->push(e); }
+  static void send_later(errand<platform>& e) noexcept { send(e); }
+
   [[nodiscard]] static bool admit() noexcept { return true; }
   /// Of all machines, whatever was deferred.
   [[nodiscard]] static reclaimer_counters counters() noexcept {

@@ -9,7 +9,8 @@ namespace trefoil::machine {
 // Without memory to note that something was deferred there is no way on.
 step::~step() {  // NOLINT(bugprone-exception-escape)
   pause();
-  for (unsigned i = 0; i < cpus(); ++i) give_back(i);
+  for (unsigned i = 0; i < cpus(); ++i) step::give_back(i);
+  if (has_errands()) run_errands(0);  // nothing waits any more: it is not sent again
   resume(figures().now_ns());
 }
 
@@ -63,6 +64,15 @@ void step::run_due(std::int64_t until_ns) {
 void step::advance(std::int64_t now_ns) {
   if (next_due() != nullptr) run_due(now_ns);
   notes().advance(now_ns);
+  if (has_errands()) look_after_errands();
+}
+
+/// As often as the worker of a process does in the end. Here a CPU that gives back misses nothing.
+void step::look_after_errands() {
+  constexpr std::int64_t pause_ns = 64'000'000;
+  if (figures().now_ns() - errands_ran_ns_ < pause_ns) return;
+  errands_ran_ns_ = figures().now_ns();
+  run_errands(0);
 }
 
 void step::pause() {
@@ -92,15 +102,26 @@ void step::mmput_async_now(unsigned cpu, user_ref space) {
   }
 }
 
-void step::drop(unsigned cpu, held& slot, holder whose, place where) {
-  if (!slot) return;
+/// Times what tears something down where that may not take long.
+template <class F>
+void step::timed(place where, F&& f) {
   using clock = std::chrono::steady_clock;
   const std::int64_t before = torn_down();
   const clock::time_point begin = where == place::task ? clock::time_point{} : clock::now();
-  host::drop(cpu, slot, whose, where);
+  f();
   if (where == place::task || paused_ || torn_down() == before) return;
   const auto took = clock::now() - begin;
   atomic_ns_.add(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count());
+}
+
+void step::drop(unsigned cpu, held& slot, holder whose, place where) {
+  if (!slot) return;
+  timed(where, [&] { host::drop(cpu, slot, whose, where); });
+}
+
+void step::give_back(unsigned cpu, place where) {
+  if (!borrowed(cpu)) return;
+  timed(where, [&] { host::give_back(cpu, where); });
 }
 
 }  // namespace trefoil::machine

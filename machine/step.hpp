@@ -46,6 +46,7 @@ class step : public host {
   void mmput_async_now(unsigned cpu, user_ref space);
 
   void drop(unsigned cpu, held& slot, holder whose, place where) override;
+  void give_back(unsigned cpu, place where = place::scheduler_tail) override;
 
   /// From a deferred drop to its teardown.
   [[nodiscard]] const histogram& deferred_wait_ns() const noexcept { return wait_ns_; }
@@ -63,6 +64,9 @@ class step : public host {
     bool again;  // a worker has tried, in a place that would not do
   };
 
+  template <class F>
+  void timed(place where, F&& f);
+  void look_after_errands();
   void hand_over(unsigned cpu, holder whose, bool again) override;
   [[nodiscard]] bool left_to_rcu(holder whose, bool again) const noexcept;
   std::deque<work>* next_due();
@@ -78,6 +82,7 @@ class step : public host {
   std::deque<work> callbacks_;  // of RCU; by due time, too
   histogram wait_ns_;
   histogram atomic_ns_;
+  std::int64_t errands_ran_ns_ = 0;
   bool paused_ = false;
 };
 

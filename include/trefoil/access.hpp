@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "trefoil/context.hpp"
+#include "trefoil/lazy_slots.hpp"
 #include "trefoil/ref.hpp"
 #include "trefoil/staged.hpp"
 
@@ -50,6 +51,29 @@ struct access {
   template <class T, class Tier>
   static T* around(Tier& part) noexcept {
     return static_cast<T*>(T::template around<facts<T>::template index<Tier>>(part));
+  }
+
+  /// What lazy_pin writes to a slot; the object says that it was pinned.
+  template <class T>
+  static deferred<platform_of<T>>& pinned(T& o) noexcept {
+    o.pins.pinned();
+    return o;
+  }
+  template <class T>
+  static bool was_pinned(const T& o) noexcept {
+    return o.pins.was_pinned();
+  }
+  /// A reference to Tier, which `held` keeps alive.
+  template <class Tier, class T, class Held>
+  static ref<T, Tier> share(const ref<T, Held>& held) noexcept {
+    get<T, Tier>(*held.address());
+    return wrap<T, Tier>(held.address());
+  }
+  template <class T>
+  using lazy_slots = detail::lazy_slots<platform_of<T>, typename facts<T>::traits::reclaimer, T>;
+  template <class T, class Tier>
+  static Tier& tier(T& o) noexcept {
+    return *o.template tier<facts<T>::template index<Tier>>();
   }
 
   template <class T>

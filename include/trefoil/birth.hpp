@@ -61,7 +61,7 @@ class birth<basic_staged<Traits, Tiers...>> {
   /// Construction stopped after tier K: its maker gives up the ownership of it.
   template <std::size_t K>
   static void abandon(self* o) noexcept {
-    if (o->counts.template put_collective<K>()) o->template last_dropped<K>(wherever{});
+    if (o->counts.template put_collective<K>(o->pins)) o->template last_dropped<K>(wherever{});
   }
 
   /// Tier K is constructed and said no. Its destructor is a teardown like any other.
@@ -140,6 +140,7 @@ class birth<basic_staged<Traits, Tiers...>> {
                   "trefoil: with<Tier>(...) names a class that is not a tier of this object");
     unwinding unwind(&o);
     o.run.set(nullptr);
+    if constexpr (is_findable<Traits>()) o.pins.begin();  // others are constructed anew
     o.counts.begin();
     if (!construct_from<N - 1>(o, here, refused, unwind, std::forward<Args>(args)...)) return false;
     unwind.object = nullptr;

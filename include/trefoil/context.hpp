@@ -150,10 +150,8 @@ template <class P>
 class [[nodiscard]] basic_scope {
  public:
   explicit basic_scope(level claimed) noexcept : state_(P::state()), saved_(state_.mode_) {
-    if (claimed > state_.here()) [[unlikely]] {
-      P::report(misuse::level_exceeded, &state_);
-      claimed = state_.here();
-    }
+    if (claimed > state_.here()) [[unlikely]]
+      claimed = refuse();
     std::uint32_t nesting = here::nesting(saved_);
     if (state_.inside_teardown()) {
       // Outside any teardown the list is empty and stays so: nothing to put aside.
@@ -177,6 +175,11 @@ class [[nodiscard]] basic_scope {
  private:
   using here = state<P>;
   using node = deferred<P>;
+
+  TREFOIL_COLD level refuse() noexcept {
+    P::report(misuse::level_exceeded, &state_);
+    return state_.here();
+  }
 
   // Not drained so far means that must_postpone() held because of the nesting alone.
   TREFOIL_COLD void close_with_work() noexcept {

@@ -2,7 +2,7 @@
 /// @file
 /// How a staged object lies in memory.
 ///
-///     | node (16) | counts (8) | key? | tier N-1 | ... | tier 0 |        outside tiers: a pointer
+///     | node (16) | counts (8) | key? | pinned? | tier N-1 | ... | tier 0 |        outside tiers: a pointer
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ struct parts<std::index_sequence<I...>, Tiers...>
 
 /// Header, parts and memory of an object; no behaviour beyond that.
 template <class Traits, class... Tiers>
-class layout : protected header<Traits, sizeof...(Tiers)>,
+class layout : protected header<Traits, Tiers...>,
                protected parts<std::index_sequence_for<Tiers...>, Tiers...> {
  protected:
   using P = typename Traits::platform;

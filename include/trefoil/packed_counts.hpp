@@ -203,15 +203,20 @@ class packed_counts<Widths...>::type {
     }
   }
 
-  /// Whether the caller, who has a reference to tier K, has the only one there is. If so he owns the
-  /// object from K inwards without a count, and closes each tier before its teardown: close().
-  /// Findable objects are closed to finders right here.
+  /// Whether the caller, who has a reference to tier K, has the only one there is.
   template <std::size_t K>
-  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool unique_owner() noexcept {
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool is_unique() const noexcept {
     // acquire: pairs with the releases of all earlier puts, as the last put's load does
-    word w = word_.load(std::memory_order_acquire);
-    if (w != unique(K)) return false;
+    return word_.load(std::memory_order_acquire) == unique(K);
+  }
+
+  /// The holder of a unique reference, who can get no company but by finders, makes himself the owner
+  /// of the object from K inwards, without a count; he closes each tier before its teardown: close().
+  /// Findable objects are closed to finders right here. False: somebody has found it meanwhile.
+  template <std::size_t K>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool claim() noexcept {
     if constexpr (Findable) {
+      word w = unique(K);
       return word_.compare_exchange_strong(w, exclusive(K + 1), std::memory_order_acquire,
                                            std::memory_order_relaxed);
     } else {
@@ -255,9 +260,11 @@ class packed_counts<Widths...>::type {
   }
 
   /// Tier K-1 has been torn down by the caller, who owned it: gives up its collective reference
-  /// to tier K. True: K is dead, the caller its owner. False: not to be touched again.
-  template <std::size_t K>
-  [[nodiscard]] bool put_collective() noexcept {
+  /// to tier K. True: K is dead, the caller its owner. False: not to be touched again. `pins`: who
+  /// pins the object without a count may yet share it, so that even a unique reference has to be
+  /// counted down; looked at after the counts, whose acquire brings what was pinned under others.
+  template <std::size_t K, class Pins>
+  [[nodiscard]] bool put_collective(const Pins& pins) noexcept {
     // relaxed: if the word is as the owner left it, nobody else has come near the object
     const word w = word_.load(std::memory_order_relaxed);
     if (w == exclusive(K)) {
@@ -269,7 +276,7 @@ class packed_counts<Widths...>::type {
       word_.fetch_add((field<K>::dead - field<K>::owned) * unit<K>, std::memory_order_relaxed);
       return true;
     }
-    if (unique_owner<K>()) {
+    if (is_unique<K>() && !pins.was_pinned() && claim<K>()) {
       close<K>();
       return true;
     }

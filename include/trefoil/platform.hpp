@@ -26,6 +26,7 @@
 /// | `at_thread_exit(thread_exit_hook&) noexcept` | asks for a call when this thread ends; level `process`; false: it cannot be had any more |
 /// | `template <class T> statistic`      | stands in for `atomic<T>` in numbers that order nothing   |
 /// | `wait(atomic<uint32_t>&, expected) noexcept` | blocks while the word has that value (may wake early); level `process` |
+/// | `wait_for(atomic<uint32_t>&, expected, uint32_t) noexcept` | as wait, but no longer than that many milliseconds |
 /// | `wake_one`, `wake_all(atomic<uint32_t>&) noexcept` | wakes waiters; callable at level `any`; uses the address alone |
 /// | `start_thread(void (*)()) noexcept` | runs a function on a thread of its own, signals blocked; false: none to be had |
 /// | `in_forked_child(void (*)()) noexcept` | asks for a call in the child after a fork()              |

@@ -28,6 +28,11 @@ class TREFOIL_ONE_PER_PROCESS basic_polled {
   /// Takes a teardown. Context: any. Cost: two atomic operations. Never waits, never wakes.
   static void defer(deferred<P>& n) noexcept { static_cast<void>(queue_.defer(n)); }
 
+  /// Takes an errand, which stays where it is until it has run. As defer().
+  static void send(errand<P>& e) noexcept { static_cast<void>(queue_.send(e)); }
+  /// By the errand that runs now: it is to run again, at the next poll().
+  static void send_later(errand<P>& e) noexcept { queue_.send_later(e); }
+
   [[nodiscard]] static bool admit() noexcept {
     fork_handler_.ask(&after_fork);
     return true;

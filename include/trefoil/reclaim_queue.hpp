@@ -25,7 +25,7 @@ namespace trefoil {
 /// everything deferred before it has run, and everything that deferred in turn.
 ///
 /// The right to run (`runner_`) is held by one thread at a time: worker, helper or poller.
-/// batch_ belongs to its holder.
+/// batch_ and later_ (errands that come up again with the next run) belong to its holder.
 template <class P>
 class reclaim_queue {
  public:
@@ -46,14 +46,31 @@ class reclaim_queue {
     return incoming_.push(n);
   }
 
-  /// A node that stands for no teardown: passed when all that was deferred before it has run.
-  /// Lives on the stack of the thread that waits for it, and is not counted.
-  struct barrier : node {
-    barrier() noexcept { this->run.set(&pass); }
+  /// Adds an errand. As defer(), but not counted.
+  bool send(errand<P>& e) noexcept {
+    const inside<P, region::reclaimer> mark;
+    if (P::state().runner() == this) {
+      again_.push(e);
+      return false;
+    }
+    return incoming_.push(e);
+  }
+
+  /// The errand that runs now is to run again, but not at once: when the next run() begins. By
+  /// whoever has the right to run.
+  void send_later(errand<P>& e) noexcept {
+    e.next.set(later_.get());
+    later_.set(&e);
+  }
+
+  /// Passed when all that was deferred before it has run. Lives on the stack of the thread that
+  /// waits for it.
+  struct barrier : errand<P> {
+    barrier() noexcept : errand<P>(&pass) {}
     typename P::template atomic<std::uint32_t> passed{0};
   };
 
-  /// Adds a barrier. As defer().
+  /// Adds a barrier. As defer(); behind what is there, whoever adds it.
   bool push_barrier(barrier& b) noexcept { return incoming_.push(b); }
 
   /// Takes the right to run if nobody has it. Context: any.
@@ -73,17 +90,21 @@ class reclaim_queue {
     }
   }
 
-  void end_run() noexcept {
+  /// True: an errand is to be run again after a while.
+  bool end_run() noexcept {
+    const bool later = later_.get() != nullptr;
     // release: pairs with the acquire of the next runner
     if (runner_.exchange(nobody, std::memory_order_release) == running_awaited) {
       if constexpr (requires { P::wake_one(runner_); }) P::wake_one(runner_);
     }
+    return later;
   }
 
   /// Runs up to `most` nodes at the present level; returns how many. The caller has the right to run
   /// and is in no teardown. Below `process`, what is not allowed goes back to the queue.
   std::size_t run(std::size_t most) noexcept {
     auto& here = P::state();
+    take_later();
     if (here.here() != context::process) return run_what_is_allowed(here, most);
     std::size_t done = 0;
     do {
@@ -117,10 +138,10 @@ class reclaim_queue {
   static constexpr std::uint32_t running = 1;
   static constexpr std::uint32_t running_awaited = 2;
 
-  /// Returns the number of teardowns it was: 1, or 0 for a barrier.
+  /// Returns the number of teardowns it was: 1, or 0 for an errand.
   std::size_t run_one(context::state<P>& here, node& n) noexcept {
     const typename node::work work = n.run.get();
-    const bool counted = work != &pass;
+    const bool counted = !errand<P>::is(n);
     if (counted) tally_.begun_one();
     here.begin_teardown();
     work(n);  // not touched afterwards
@@ -155,8 +176,8 @@ class reclaim_queue {
     return done;
   }
 
-  static void pass(node& n) noexcept {
-    auto& passed = static_cast<barrier&>(n).passed;
+  static void pass(errand<P>& e) noexcept {
+    auto& passed = static_cast<barrier&>(e).passed;
     // release: pairs with the acquire in flush(). After the store the barrier may be gone; waking
     // uses its address alone.
     passed.store(1, std::memory_order_release);
@@ -171,11 +192,26 @@ class reclaim_queue {
     return n;
   }
 
+  [[nodiscard]] static bool is_barrier(node& n) noexcept {
+    return errand<P>::is(n) && static_cast<errand<P>&>(n).work == &pass;
+  }
+
+  /// Errands that were to wait run first now.
+  void take_later() noexcept {
+    node* const first = later_.get();
+    if (first == nullptr) return;
+    later_.set(nullptr);
+    node* last = first;
+    while (node* const next = last->next.get()) last = next;
+    last->next.set(batch_.get());
+    batch_.set(first);
+  }
+
   [[nodiscard]] static node* without_barriers(node* n) noexcept {
     node* first = nullptr;
     node* last = nullptr;
     for (; n != nullptr; n = n->next.get()) {
-      if (n->run.get() == &pass) continue;
+      if (is_barrier(*n)) continue;
       if (last == nullptr) {
         first = n;
       } else {
@@ -208,6 +244,7 @@ class reclaim_queue {
   take_all_list<P> incoming_;
   take_all_list<P> again_;
   typename P::template cell<node*> batch_{};  // handed on through runner_
+  typename P::template cell<node*> later_{};  // likewise
   typename P::template atomic<std::uint32_t> runner_{nobody};
   reclaimer_tally<P> tally_;
 };

@@ -19,6 +19,13 @@
 /// | `defer(deferred<P>&) noexcept`| takes a node; any context; no allocation, no lock, no wait      |
 /// | `admit() noexcept -> bool`    | called by make() at `process`: gets ready, enforces a limit; false: make fails |
 /// | `counters() noexcept`         | `reclaimer_counters`; any context                               |
+///
+/// and, if tiers of its objects may be pinned lazily (lazy_pin.hpp), as `worker` and `polled` have:
+///
+/// | member                        | what it does                                                    |
+/// | ----------------------------- | --------------------------------------------------------------- |
+/// | `send(errand<P>&) noexcept`   | takes an errand, as defer(); it is not counted                  |
+/// | `send_later(errand<P>&) noexcept` | called by an errand that runs: run it again after a while   |
 #pragma once
 
 #include <atomic>
@@ -44,6 +51,13 @@ concept reclaimer = !R::defers || requires(deferred<P>& node) {
   { R::defer(node) } noexcept;
   { R::admit() } noexcept -> std::same_as<bool>;
   { R::counters() } noexcept -> std::same_as<reclaimer_counters>;
+};
+
+/// A reclaimer that runs errands, and runs them again.
+template <class R, class P>
+concept runs_errands = reclaimer<R, P> && requires(errand<P>& e) {
+  { R::send(e) } noexcept;
+  { R::send_later(e) } noexcept;
 };
 
 namespace detail {

@@ -14,6 +14,7 @@
 /// | the level here does not allow it                 | the node goes to the reclaimer                |
 /// | a teardown is under way in this scope            | the node goes to the scope's list: it runs after that teardown, before the outermost drop returns |
 /// | the object is static                             | refused, reported                             |
+/// | a CPU pins tier k lazily (lazy_pin.hpp)          | the node goes to that CPU's inbox; the row that fits then, once none pins it |
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,7 @@
 #include "trefoil/deferred.hpp"
 #include "trefoil/deferred_list.hpp"
 #include "trefoil/layout.hpp"
+#include "trefoil/lazy_slots.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/staged_facts.hpp"
 #include "trefoil/tier.hpp"
@@ -64,6 +66,15 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   template <std::size_t K>
   using nth_tier = typename detail::nth<K, Tiers...>::type;
 
+  static constexpr std::size_t lazy_tiers = (std::size_t{detail::pinned_lazily<Tiers>()} + ...);
+  static_assert(lazy_tiers <= 1,
+                "trefoil: at most one tier of an object is pinned lazily: an outer one keeps those "
+                "inside it");
+  static_assert(lazy_tiers == 0 || runs_errands<R, P>,
+                "trefoil: a tier that is pinned lazily needs a reclaimer that runs errands, as "
+                "worker and polled do");
+  using lazy_slots = detail::lazy_slots<P, R, basic_staged>;
+
   static_assert(
       detail::is_findable<Traits>() || !detail::has_key<Traits>,
       "trefoil: a key is for findable objects: add 'static constexpr bool findable = true'");
@@ -95,8 +106,9 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     }
   }
 
-  /// Some drop, somewhere, could have to defer: false if every teardown is legal at level `any`.
-  static constexpr bool may_defer = needed<0>() != context::any;
+  /// Some drop, somewhere, could need the reclaimer: false if every teardown is legal at level `any`,
+  /// and none waits for lazy pins.
+  static constexpr bool may_defer = needed<0>() != context::any || lazy_tiers != 0;
 
   basic_staged(const basic_staged&) = delete;
   basic_staged& operator=(const basic_staged&) = delete;
@@ -122,9 +134,18 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     this->counts.template get<K>();
   }
 
+  /// Nobody but the caller, who has a reference to tier K, can come near the object any more: it is
+  /// his without a count. Not so if a CPU pins it, who may share what it pins; that is
+  /// looked at after the counts, whose acquire brings what was pinned under other references.
+  template <std::size_t K>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool claim() noexcept {
+    return this->counts.template is_unique<K>() && !this->pins.was_pinned() &&
+           this->counts.template claim<K>();
+  }
+
   template <std::size_t K, class Where>
   TREFOIL_ALWAYS_INLINE void put(Where where) noexcept {
-    if (this->counts.template unique_owner<K>()) {
+    if (claim<K>()) {
       end_of_unique_owner<K>(where);
     } else if (this->counts.template put<K>()) {
       last_dropped<K>(where);
@@ -138,13 +159,14 @@ class basic_staged : detail::layout<Traits, Tiers...> {
 
   template <std::size_t K>
   void put_into(basic_deferred_list<P>& list) noexcept {
-    if (this->counts.template unique_owner<K>()) {
+    if (claim<K>()) {
       this->counts.template close<K>();
     } else if (!this->counts.template put<K>()) {
       return;
     }
     if (is_static()) [[unlikely]]
       return refuse_last<K>();
+    if (waits_for_pins<K>()) return;
     this->run.set(&resume<K>);
     list.add(*this);
   }
@@ -238,17 +260,36 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     return nth_tier<K>::teardown == context::any || context::allows(here, nth_tier<K>::teardown);
   }
 
-  /// Tier K is dead and ours: tear it down, here or elsewhere.
+  /// The last counted reference to tier K is gone. True: a CPU pins it still, and the teardown waits
+  /// for it; the object is not to be touched again.
+  template <std::size_t K>
+  [[nodiscard]] bool waits_for_pins() noexcept {
+    if constexpr (detail::pinned_lazily<nth_tier<K>>()) {
+      if (!this->pins.was_pinned()) return false;
+      this->run.set(&resume<K>);
+      return lazy_slots::hand_over(*this);
+    } else {
+      return false;
+    }
+  }
+
+  /// Tier K is dead and ours: tear it down, here or elsewhere, now or when nothing pins it.
   template <std::size_t K, class Where>
   [[gnu::noinline]] void last_dropped(Where where) noexcept {
     if (is_static()) [[unlikely]]
       return refuse_last<K>();
+    if (!waits_for_pins<K>()) tear_down<K>(where);
+  }
+
+  /// Tier K is dead, ours, and pinned by nobody.
+  template <std::size_t K, class Where>
+  TREFOIL_ALWAYS_INLINE void tear_down(Where where) noexcept {
     auto& here = P::state();
     const context::level level = level_at(where, here);
     if (level < here.here()) {
       // A token of less than the thread's level holds for what the teardowns drop in turn, too.
       const context::basic_scope<P> as_claimed(level);
-      return last_dropped<K>(detail::wherever{});
+      return tear_down_anywhere<K>();
     }
     if (!allowed<K>(level)) return defer<K>();
     if (here.must_postpone()) {
@@ -259,6 +300,10 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     here.begin_teardown();
     cascade<K>(level);
     here.end_teardown();
+  }
+  template <std::size_t K>
+  TREFOIL_COLD void tear_down_anywhere() noexcept {
+    tear_down<K>(detail::wherever{});
   }
 
   /// Tears tier K down, and all tiers inside it that nobody else keeps alive.
@@ -275,7 +320,8 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   /// The tiers outside K are gone: gives up their collective reference, and goes on if it was the last.
   template <std::size_t K>
   void cascade_from(context::level level) noexcept {
-    if (!this->counts.template put_collective<K>()) return;
+    if (!this->counts.template put_collective<K>(this->pins)) return;
+    if (waits_for_pins<K>()) return;
     if (!allowed<K>(level)) return defer<K>();
     cascade<K>(level);
   }

@@ -4,6 +4,7 @@
 /// order of its tiers, and which tier keeps which alive.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -59,12 +60,33 @@ struct key_cell<Traits> {
   typename Traits::platform::template cell<typename Traits::key> value{};
 };
 
+/// The object has been pinned lazily, at some time in its life; empty if none of its tiers can be.
+template <class Traits, bool LazyPins>
+struct pin_mark {
+  static constexpr void begin() noexcept {}
+  static constexpr bool was_pinned() noexcept { return false; }
+};
+template <class Traits>
+struct pin_mark<Traits, true> {
+  /// relaxed, all: a pin is taken under a counted reference, whose drop carries this as it carries the
+  /// pin. An object that nobody else has is at its beginning.
+  void begin() noexcept { mark.store(false, std::memory_order_relaxed); }
+  void pinned() noexcept {
+    if (!was_pinned()) mark.store(true, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool was_pinned() const noexcept { return mark.load(std::memory_order_relaxed); }
+
+  typename Traits::platform::template atomic<bool> mark{false};
+};
+
 /// What outlives every tier. The node comes first: a free block of the pool is its node.
-template <class Traits, std::size_t N>
+template <class Traits, class... Tiers>
 struct header : deferred<typename Traits::platform> {
-  typename Traits::counts::template type<typename Traits::platform, N, is_findable<Traits>()>
+  typename Traits::counts::template type<typename Traits::platform, sizeof...(Tiers),
+                                         is_findable<Traits>()>
       counts;
   [[no_unique_address]] key_cell<Traits> key;
+  [[no_unique_address]] pin_mark<Traits, (pinned_lazily<Tiers>() || ...)> pins;
 };
 
 /// Order and number of the tiers.

@@ -10,6 +10,7 @@
 /// | constructor arguments, make, try_make     | construction.hpp, make.hpp |
 /// | references; a reference to a member       | ref.hpp, aliasing_ref.hpp |
 /// | a reference that threads share            | slot.hpp             |
+/// | a CPU's hold on an object, not counted    | lazy_pin.hpp, lazy_slots.hpp |
 /// | objects found without a reference         | findable.hpp         |
 /// | objects that are never freed              | static_object.hpp    |
 /// | the counts: theory, one word, many words  | counts.hpp, packed_counts.hpp, wide_counts.hpp, default_counts.hpp |
@@ -32,6 +33,7 @@
 #include "trefoil/executor.hpp"
 #include "trefoil/findable.hpp"
 #include "trefoil/inline_only.hpp"
+#include "trefoil/lazy_pin.hpp"
 #include "trefoil/make.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/packed_counts.hpp"

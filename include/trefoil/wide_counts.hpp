@@ -108,7 +108,11 @@ class separate_counts {
 
   /// No single load shows all counts.
   template <std::size_t K>
-  [[nodiscard]] static constexpr bool unique_owner() noexcept {
+  [[nodiscard]] static constexpr bool is_unique() noexcept {
+    return false;
+  }
+  template <std::size_t K>
+  [[nodiscard]] static constexpr bool claim() noexcept {
     return false;
   }
   template <std::size_t K>
@@ -118,8 +122,8 @@ class separate_counts {
     return false;
   }
 
-  template <std::size_t K>
-  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put_collective() noexcept {
+  template <std::size_t K, class Pins>
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put_collective(const Pins&) noexcept {
     return put<K>();
   }
 

@@ -3,6 +3,7 @@
 /// The default reclaimer: one thread per process that runs deferred teardowns at level `process`.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -36,11 +37,15 @@ enum class at_limit : std::uint8_t {
 /// somebody calls flush(). A process that wants nothing torn down behind its back at exit calls
 /// shutdown() at the end of main().
 ///
-/// Sleep and wake: the worker, with the right to run, finds nothing more, marks the empty list asleep
-/// by compare-exchange, gives the right up, reads `wakeups_`, and waits on it while the mark stands.
-/// Only the push that replaces the mark adds to `wakeups_` and makes one async-signal-safe call. One
-/// before the worker's look at `wakeups_` is seen by it, and with it (acquire) that the mark is gone;
+/// Sleep and wake: the worker reads `wakeups_`, takes the right to run, finds nothing more, marks the
+/// empty list asleep by compare-exchange, gives the right up, and waits while `wakeups_` has not
+/// changed. The push that replaces the mark adds to `wakeups_` and makes one async-signal-safe call.
+/// One before the worker's look at `wakeups_` is seen by it (acquire), and with it what was pushed;
 /// one after it has changed the word, and the wait returns.
+///
+/// While an errand is to be run again (lazy_slots.hpp), the worker sleeps for 1, 2, 4 ... 64 ms. A
+/// helper who leaves one need not tell: whatever he ran was pushed, and the worker runs once more
+/// after each push, and after him.
 template <class P>
 class TREFOIL_ONE_PER_PROCESS basic_worker {
   using queue = reclaim_queue<P>;
@@ -53,6 +58,13 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   static void defer(deferred<P>& n) noexcept {
     if (queue_.defer(n)) wake();
   }
+
+  /// Takes an errand, which stays where it is until it has run. As defer().
+  static void send(errand<P>& e) noexcept {
+    if (queue_.send(e)) wake();
+  }
+  /// By the errand that runs now: it is to run again, within 64 ms.
+  static void send_later(errand<P>& e) noexcept { queue_.send_later(e); }
 
   /// For make(): starts the thread (a drop at level `any` could not), enforces the limit.
   /// Level: `process`. Cost when there is nothing to do: one relaxed load.
@@ -161,6 +173,16 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
   /// Nodes between two chances for a helper to take over.
   static constexpr std::size_t at_a_time = 64;
 
+  /// Milliseconds between two looks at what an errand looks at, from the first to the later ones.
+  static constexpr std::uint32_t shortest_pause = 1;
+  static constexpr std::uint32_t longest_pause = 64;
+
+  /// What the worker knows when it gives up the right to run.
+  struct findings {
+    bool more;     ///< there was more to run, or there is again; else the list is marked asleep
+    bool errands;  ///< some are to be run again after a while
+  };
+
   /// A place to run somebody else's teardowns, or to wait for them.
   static bool may_run_here() noexcept {
     const auto& here = P::state();
@@ -183,15 +205,14 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     worker_state_.store(&P::state(), std::memory_order_relaxed);
     life_.store(running, std::memory_order_release);
     P::wake_all(life_);
-    while (life_.load(std::memory_order_acquire) != stopping) {
-      if (!run_and_mark_asleep()) continue;
-      // acquire, here and below: pairs with the release in wake()
-      std::uint32_t ticket = wakeups_.load(std::memory_order_acquire);
-      while (queue_.incoming().marked_asleep() &&
-             life_.load(std::memory_order_acquire) != stopping) {
-        P::wait(wakeups_, ticket);
-        ticket = wakeups_.load(std::memory_order_acquire);
-      }
+    for (std::uint32_t pause = shortest_pause;;) {
+      // acquire: pairs with the release in wake(); what a call before this look was about is seen
+      const std::uint32_t ticket = wakeups_.load(std::memory_order_acquire);
+      if (life_.load(std::memory_order_acquire) == stopping) break;
+      const findings found = run_and_mark_asleep();
+      if (!found.errands) pause = shortest_pause;
+      if (found.more) continue;
+      pause = found.errands ? wait_a_while(ticket, pause) : wait(ticket);
     }
     worker_state_.store(nullptr, std::memory_order_relaxed);
     life_.exchange(shut_down, std::memory_order_acq_rel);  // pairs with the RMW in flush()
@@ -210,12 +231,27 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
 
   /// Marks the list asleep while it has the right to run, hence knows that nothing is left: a helper
   /// in between could take what was pushed without waking anybody, and leave some of it.
-  /// False: there was more, or there is again.
-  static bool run_and_mark_asleep() noexcept {
+  static findings run_and_mark_asleep() noexcept {
     queue_.begin_run();
     const bool asleep = queue_.run(at_a_time) < at_a_time && queue_.incoming().mark_asleep();
-    queue_.end_run();
-    return asleep;
+    const bool errands = queue_.end_run();
+    return {.more = !asleep, .errands = errands};
+  }
+
+  /// Sleeps until the next wake(); returns the next pause.
+  static std::uint32_t wait(std::uint32_t ticket) noexcept {
+    P::wait(wakeups_, ticket);
+    return shortest_pause;
+  }
+
+  /// The same, but no longer than `pause`.
+  static std::uint32_t wait_a_while(std::uint32_t ticket, std::uint32_t pause) noexcept {
+    if constexpr (requires { P::wait_for(wakeups_, ticket, pause); }) {
+      P::wait_for(wakeups_, ticket, pause);
+    } else {
+      P::wait(wakeups_, ticket);
+    }
+    return std::min(2 * pause, longest_pause);
   }
 
   TREFOIL_COLD static bool attend() noexcept {

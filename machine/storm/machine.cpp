@@ -74,6 +74,7 @@ void storm_machine::stop() {
       hard_interrupt(*c);
       run_deferred_on(c->number, c->number);
     }
+    if (has_errands()) run_errands(0);  // nothing is borrowed any more: once will do
   }
 }
 
@@ -132,6 +133,7 @@ void storm_machine::run_cpu(storm_cpu& c) {
 
 /// One thing; false: there was nothing to do.
 bool storm_machine::run_something(storm_cpu& c) {
+  if (has_errands() && c.random.one_in(32)) run_errands(c.number);
   if (at(c.number).has_deferred()) {
     switch_to(c, {});  // the kworker of this CPU
     run_deferred_on(c.number, c.number);
@@ -243,8 +245,7 @@ void storm_machine::take_one_down(storm_cpu& control) {
   }
   ++offlined_;
   // acquire, above: all that it has done before it died is ours to finish.
-  held left(std::move(at(c.number).lazy));
-  drop(control.number, left, holder::lazy_cpu, place::task);
+  give_back_of(c.number, control.number);
   c.device.finished([&](const fence_ref& done) { finish(control.number, done); });
   rcu_.run_delivered(c.number, control.number);
   run_deferred_on(c.number, control.number);

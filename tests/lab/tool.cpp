@@ -245,8 +245,8 @@ TEST_F(Tool, Replays) {
   EXPECT_EQ(json["truth"]["agree"], 1);
   EXPECT_EQ(json["truth"]["inferred"], 0);
   EXPECT_TRUE(json["truth"]["disagree"].is_array());
-  for (const char* const id :
-       {"two-counts", "two-counts-exit-mm", "three-counts", "reversed", "exec-state"}) {
+  for (const char* const id : {"two-counts", "two-counts-exit-mm", "three-counts", "reversed",
+                               "exec-state", "lazy-slots"}) {
     const auto& design = json["designs"][id];
     for (const char* const context : {"task", "softirq", "hardirq"}) {
       EXPECT_TRUE(design["deferred"][context].is_number_integer()) << id;
@@ -297,9 +297,9 @@ TEST_F(Tool, Storms) {
   EXPECT_EQ(all.status, 0) << all.err;
   EXPECT_EQ(all.err, "");
   const auto json = nlohmann::json::parse(all.out);
-  EXPECT_EQ(json["designs"].size(), 5U);
-  for (const char* const id :
-       {"two-counts", "two-counts-exit-mm", "three-counts", "reversed", "exec-state"}) {
+  EXPECT_EQ(json["designs"].size(), 6U);
+  for (const char* const id : {"two-counts", "two-counts-exit-mm", "three-counts", "reversed",
+                               "exec-state", "lazy-slots"}) {
     const auto& design = json["designs"][id];
     EXPECT_EQ(design["processes"], 60) << id;
     EXPECT_GE(design["oom_kills"], 50) << id;

@@ -40,8 +40,9 @@ class cpu_test : public ::testing::Test {
 };
 
 TEST_F(cpu_test, WhatWasDeferredIsTakenOldestFirstAndOnce) {
-  cpu first(notes);
-  cpu second(notes);
+  trefoil::take_all_list<platform> errands;
+  cpu first(notes, errands, false);
+  cpu second(notes, errands, false);
   std::vector<lazy_ref> all;
   std::vector<const void*> order;
   for (std::uint64_t i = 0; i < 4; ++i) {

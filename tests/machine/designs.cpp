@@ -16,14 +16,17 @@ struct row {
   kept oom_mm;
   kept others;
   bool exec_state;
+  bool lazy_slots;
 };
 
 constexpr row table[]{
-    {"two-counts", kept::nothing, kept::page_directory, kept::page_directory, false},
-    {"two-counts-exit-mm", kept::page_directory, kept::page_directory, kept::page_directory, false},
-    {"three-counts", kept::identity, kept::identity, kept::page_directory, false},
-    {"reversed", kept::identity, kept::identity, kept::identity, false},
-    {"exec-state", kept::nothing, kept::page_directory, kept::page_directory, true},
+    {"two-counts", kept::nothing, kept::page_directory, kept::page_directory, false, false},
+    {"two-counts-exit-mm", kept::page_directory, kept::page_directory, kept::page_directory, false,
+     false},
+    {"three-counts", kept::identity, kept::identity, kept::page_directory, false, false},
+    {"reversed", kept::identity, kept::identity, kept::identity, false, false},
+    {"exec-state", kept::nothing, kept::page_directory, kept::page_directory, true, false},
+    {"lazy-slots", kept::identity, kept::identity, kept::identity, false, true},
 };
 
 TEST(designs_test, AreThoseOfTheTable) {
@@ -41,6 +44,7 @@ TEST(designs_test, AreThoseOfTheTable) {
     EXPECT_EQ(d->keeps_of(holder::proc_handle), r.others);
     EXPECT_EQ(d->keeps_of(holder::struct_only), r.others);
     EXPECT_EQ(d->has_exec_state, r.exec_state);
+    EXPECT_EQ(d->lazy_slots, r.lazy_slots);
   }
 }
 

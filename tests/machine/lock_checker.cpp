@@ -57,7 +57,8 @@ TEST(lock_checker, TellsThePageDirectoryThatIsFreedInAnInterrupt) {
 
   machine::ledger notes(flavour::ordinary);
   lock_checker checker(flavour::ordinary);
-  cpu c(notes);
+  take_all_list<platform> errands;
+  cpu c(notes, errands, false);
   c.as_processor().checker = &checker;
   {
     const runs_on forced(c.as_processor(), flavour::preempt_rt, place::rcu_callback);

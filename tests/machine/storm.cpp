@@ -63,7 +63,7 @@ void expect_sound(const storm_figures& f) {
 class storms : public ::testing::TestWithParam<const design*> {};
 INSTANTIATE_TEST_SUITE_P(every, storms,
                          ::testing::Values(&designs[0], &designs[1], &designs[2], &designs[3],
-                                           &designs[4]),
+                                           &designs[4], &designs[5]),
                          [](const auto& param) {
                            std::string name(param.param->id);
                            for (char& c : name) c = c == '-' ? '_' : c;

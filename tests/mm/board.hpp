@@ -120,21 +120,25 @@ class heap {
       if (allocations_until_none == 0) return nullptr;
       if (allocations_until_none > 0) --allocations_until_none;
       ++blocks_;
+      bytes_ += static_cast<std::ptrdiff_t>(Size);
       return ::operator new(Size, std::align_val_t{Align});
     }
     static void release(void* block, context::level) noexcept {
       --blocks_;
+      bytes_ -= static_cast<std::ptrdiff_t>(Size);
       ::operator delete(block, std::align_val_t{Align});
     }
     static std::size_t trim() noexcept { return 0; }
   };
   [[nodiscard]] static int blocks() { return blocks_; }
+  [[nodiscard]] static std::ptrdiff_t bytes() { return bytes_; }
 
   /// How many more allocations succeed on this thread; negative: all.
   static inline thread_local int allocations_until_none = -1;
 
  private:
   static inline std::atomic<int> blocks_{0};
+  static inline std::atomic<std::ptrdiff_t> bytes_{0};
 };
 
 struct platform {

@@ -17,6 +17,7 @@
 #include "trefoil/context.hpp"
 #include "trefoil/default_counts.hpp"
 #include "trefoil/findable.hpp"
+#include "trefoil/lazy_pin.hpp"
 #include "trefoil/make.hpp"
 #include "trefoil/polled.hpp"
 #include "trefoil/pool.hpp"

@@ -138,6 +138,10 @@ ending execution::run(std::function<void()> main) {
   while (!over_) {
     thread_set able = enabled();
     if (able == 0) {
+      let_time_pass();
+      able = enabled();
+    }
+    if (able == 0) {
       let_idlers_go();
       able = enabled();
     }

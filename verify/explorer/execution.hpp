@@ -121,6 +121,9 @@ class execution {
   event birth() { return {running_, tick()}; }
 
   void wait(location& word, std::uint64_t expected);
+  /// The same, but it wakes of itself once nobody else has anything to do; after such times as are
+  /// thought of here it has seen all that was done. A few times in an execution, then never again.
+  void wait_in_time(location& word, std::uint64_t expected);
   /// By address alone: what is there may be gone.
   void wake(const void* word, bool all);
   /// A turn of a spinning wait: nothing to do until somebody stores.
@@ -154,6 +157,7 @@ class execution {
   void leave();
   void let_joiners_go();
   void let_idlers_go();
+  void let_time_pass();
   void enter_thread(unsigned which);
   thread_set enabled();
   void touch(const void* address);
@@ -179,6 +183,7 @@ class execution {
   bool over_ = false;
   bool looking_back_ = false;
   unsigned alone_ = nobody;
+  unsigned times_to_wake_ = 4;  // one finds what was missed, the next ones would find nothing new
   std::size_t steps_ = 0;
   std::size_t stores_ = 0;
   std::string violation_;

@@ -19,6 +19,26 @@ void execution::wait(location& word, std::uint64_t expected) {
   step({}, "is woken", word.address);
 }
 
+void execution::wait_in_time(location& word, std::uint64_t expected) {
+  thread& self = *threads_[running_];
+  self.wakes_in_time = times_to_wake_ != 0;
+  wait(word, expected);
+  self.wakes_in_time = false;
+}
+
+void execution::let_time_pass() {
+  for (unsigned i = 0; i < threads_.size(); ++i) {
+    thread& t = *threads_[i];
+    if (t.state != doing::sleeps || !t.wakes_in_time) continue;
+    --times_to_wake_;
+    t.state = doing::steps;
+    t.waits_on = nullptr;
+    for (const auto& other : threads_) t.known.join(other->known);
+    search_.join_all(i);
+    return;
+  }
+}
+
 void execution::wake(const void* word, bool all) {
   const auto known = std::find_if(locations_.rbegin(), locations_.rend(),
                                   [&](const auto& l) { return l->address == word; });

@@ -219,6 +219,10 @@ struct platform {
   static void wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     execution::current()->wait(word.state(), expected);
   }
+  static void wait_for(atomic<std::uint32_t>& word, std::uint32_t expected,
+                       std::uint32_t /*milliseconds*/) noexcept {
+    execution::current()->wait_in_time(word.state(), expected);
+  }
   static void wake_one(atomic<std::uint32_t>& word) noexcept {
     execution::current()->wake(&word, false);
   }

@@ -30,6 +30,7 @@ struct execution::thread {
   knowledge known;
   std::uint32_t step = 0;
   const location* waits_on = nullptr;
+  bool wakes_in_time = false;  // while it sleeps: after a while even if nobody wakes it
   std::unique_ptr<std::byte[]> stack;
   boost::context::detail::fcontext_t context = nullptr;
 };

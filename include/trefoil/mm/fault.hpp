@@ -5,7 +5,8 @@
 ///
 /// mmap_lock is held for reading, so VMAs stand still; other faults, and the reaper, change the
 /// same tables. So each looks at an entry under the page_table lock, prepares without it, and takes
-/// it again to see that the entry is as it was. (pte_same)
+/// it again to see that the entry is as it was. (pte_same) Where the entry is stays as it was: tables
+/// go under mmap_lock for writing only.
 #pragma once
 
 #include <cstdint>
@@ -45,30 +46,32 @@ fault_result mappings<P>::fault_in(vm_area<P>& v, std::uint64_t address, access 
     return fault_result::not_permitted;
   }
   std::uint64_t seen = 0;
+  std::uint64_t* entry = nullptr;
   {
     const page_table_guard locked(page_table_);
-    std::uint64_t* const entry = find_entry(frames(), pgd_.entries(), address);
+    entry = find_entry(frames(), pgd_.entries(), address);
     if (entry != nullptr) seen = *entry;
     if (seen != 0 && wanted == access::write && !v.is_private()) {
       *entry |= entry_bits(v, true);  // shared memory became writable since
       return fault_result::ok;
     }
   }
-  if (seen == 0) return missing_page(v, address, wanted);
+  if (seen == 0) return missing_page(v, address, wanted, entry);
   if (wanted == access::write && (seen & entry_bit::writable) == 0) {
     return write_to_shared_frame(v, address, seen);
   }
   return fault_result::ok;  // another thread was here first
 }
 
+/// `entry`: where it is missing; null if there is no table for it yet.
 /// (do_anonymous_page, do_read_fault, do_cow_fault, do_shared_fault)
 template <class P>
-fault_result mappings<P>::missing_page(vm_area<P>& v, std::uint64_t address,
-                                       access wanted) noexcept {
+fault_result mappings<P>::missing_page(vm_area<P>& v, std::uint64_t address, access wanted,
+                                       std::uint64_t* entry) noexcept {
   if (v.is_anonymous()) {
     const physical fresh = frames().allocate();
     if (fresh == physical{0}) return fault_result::no_memory;
-    return install(v, address, fresh, true);
+    return install(v, address, fresh, true, entry);
   }
   const std::uint64_t index = v.page_offset_at(address);
   if (index >= (v.kind.backing->bytes() + page_size - 1) >> page_shift) {
@@ -76,22 +79,23 @@ fault_result mappings<P>::missing_page(vm_area<P>& v, std::uint64_t address,
   }
   const physical cached = v.kind.backing->page(index);
   if (cached == physical{0}) return fault_result::no_memory;
-  if (!v.is_private() || wanted != access::write) return install(v, address, cached, false);
+  if (!v.is_private() || wanted != access::write) return install(v, address, cached, false, entry);
   const physical copy = frames().allocate_uncleared();
   if (copy != physical{0}) copy_page(frames().table(copy), frames().table(cached));
   frames().put(cached);
   if (copy == physical{0}) return fault_result::no_memory;
-  return install(v, address, copy, true);
+  return install(v, address, copy, true, entry);
 }
 
-/// Takes over one count of `page`. `own`: it is this address space's alone, not the file's.
+/// Takes over one count of `page`. `own`: it is this address space's alone, not the file's. `entry`:
+/// as above.
 template <class P>
-fault_result mappings<P>::install(vm_area<P>& v, std::uint64_t address, physical page,
-                                  bool own) noexcept {
+fault_result mappings<P>::install(vm_area<P>& v, std::uint64_t address, physical page, bool own,
+                                  std::uint64_t* entry) noexcept {
   fault_result result = fault_result::ok;
   {
     const page_table_guard locked(page_table_);
-    std::uint64_t* const entry = entry_for(frames(), pgd_.entries(), address);
+    if (entry == nullptr) entry = entry_for(frames(), pgd_.entries(), address);
     if (entry == nullptr) {
       result = fault_result::no_memory;
     } else if (owner_.flags().test(mmf::unstable)) {

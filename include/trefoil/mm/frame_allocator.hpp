@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 
+#include "trefoil/mm/frame_set.hpp"
 #include "trefoil/mm/spinlock.hpp"
 
 namespace trefoil::mm {
@@ -25,33 +28,40 @@ inline constexpr std::size_t table_entries = page_size / sizeof(std::uint64_t);
 enum class physical : std::uint64_t {};
 
 /// Hands out frames of one contiguous region that somebody else owns. The first frames of the region
-/// hold one count per frame (mem_map); so frame 0 is never handed out, and physical{0} means "none".
+/// hold one count per frame (mem_map), and a bit that says whether it is free; so frame 0 is never
+/// handed out, and physical{0} means "none".
 ///
 /// A frame that was handed out has a count of one. Whoever maps it once more, or keeps it while he
 /// copies from it, takes another; the last one to put it gives it back. A count that would overflow
 /// stays saturated and its frame is never freed. (struct page, _refcount, refcount_t)
+///
+/// The lowest free frame is handed out first (frame_set.hpp says why). A frame that comes and goes is
+/// not touched for that. Those that are known to hold zeros are apart, in a list that leads from one to
+/// the next through their counts, which nobody else needs: so they stay zeroed.
 ///
 /// Context of what allocates and frees: `atomic` and above (a short lock that is never taken at
 /// `any`). get(), count() and a put() that is not the last: any.
 template <class P>
 class frame_allocator {
   using counter = typename P::template atomic<std::uint32_t>;
+  using frame_number = frame_set::number;  // 0: none
   static constexpr std::uint32_t saturated_from = std::uint32_t{1} << 31;
   static constexpr std::uint32_t saturated = 3 * (std::uint32_t{1} << 30);
 
  public:
-  /// Frames at the beginning of a region of so many that hold the counts.
+  /// Frames at the beginning of a region of so many that hold the counts, and the bits.
   [[nodiscard]] static constexpr std::size_t frames_for_counts(std::size_t frames) noexcept {
-    return (frames * sizeof(counter) + page_size - 1) / page_size;
+    return (bytes_of_counts(frames) + frame_set::bytes_for(frames) + page_size - 1) / page_size;
   }
 
-  /// `region` is aligned to page_size and at least two pages long. Touches none of it: counts come
-  /// into being with the first use of their frames.
+  /// `region` is aligned to page_size and at least two pages long; what is beyond 16 TiB of it is not
+  /// used. Touches none of it: counts and bits come into being with the first use of their frames.
   frame_allocator(std::byte* region, std::size_t bytes) noexcept
       : region_(region),
         counts_(reinterpret_cast<counter*>(region)),
-        frames_(bytes >> page_shift),
-        next_(frames_for_counts(frames_)) {}
+        frames_(static_cast<frame_number>(std::min(bytes >> page_shift, most_frames))),
+        next_(static_cast<frame_number>(frames_for_counts(frames_))),
+        free_(region + bytes_of_counts(frames_), frames_) {}
   frame_allocator(const frame_allocator&) = delete;
   frame_allocator& operator=(const frame_allocator&) = delete;
 
@@ -77,6 +87,20 @@ class frame_allocator {
     counter& c = count_of(frame);
     if (c.fetch_add(1, std::memory_order_relaxed) >= saturated_from - 1) [[unlikely]]
       c.store(saturated, std::memory_order_relaxed);
+  }
+
+  /// The same for one who can tell that nobody comes or goes meanwhile but other holders: the table
+  /// through which he has it is locked against all others (mmap_lock for writing). If he is the only
+  /// holder, then, nobody can be at the count, and no read-modify-write is needed.
+  /// Context: any. Order: as put_last(): acquire, so that what the others did before they let go comes
+  /// before what the caller does, who hands it on with his own put.
+  void get_locked(physical frame) noexcept {
+    counter& c = count_of(frame);
+    if (c.load(std::memory_order_acquire) == 1) {
+      c.store(2, std::memory_order_relaxed);
+    } else {
+      get(frame);
+    }
   }
 
   /// One holder less; true: it was the last one, and the frame is the caller's to free().
@@ -106,13 +130,24 @@ class frame_allocator {
   // ---- the end -----------------------------------------------------------------------------------
 
   /// Takes a frame back, whatever is in it. Precondition: the caller is its only holder. (free_page)
-  void free(physical frame) noexcept { give_back(frame, free_); }
+  void free(physical frame) noexcept {
+    const frame_number number = number_of(frame);
+    const typename spinlock<P>::guard locked(lock_);
+    free_.add(number / frame_set::bits, bit_of(number));
+    --in_use_;
+  }
 
   /// Takes a frame back that holds nothing but zeros, as page tables do once they are empty: it need
   /// not be zeroed again. Precondition: as free(). (quicklists had this for page tables)
-  void free_zeroed(physical frame) noexcept { give_back(frame, zeroed_); }
+  void free_zeroed(physical frame) noexcept {
+    const frame_number number = number_of(frame);
+    const typename spinlock<P>::guard locked(lock_);
+    counts_[number].store(zeroed_, std::memory_order_relaxed);  // read under the same lock
+    zeroed_ = number;
+    --in_use_;
+  }
 
-  /// Frames on their way back, some at a time under one lock. (mmu_gather, free_pages_and_swap_cache)
+  /// Frames on their way back, many at a time under one lock. (mmu_gather, free_pages_and_swap_cache)
   class batch {
    public:
     explicit batch(frame_allocator& frames) noexcept : frames_(frames) {}
@@ -121,19 +156,43 @@ class frame_allocator {
     batch& operator=(const batch&) = delete;
 
     /// As put(), the freeing later: at the latest when this goes. Context: `atomic` and above.
+    /// Cost: neighbours that come one after the other are one entry of what is kept for later.
     void put(physical frame) noexcept {
       if (!frames_.put_last(frame)) return;
-      waiting_[used_++] = frame;
-      if (used_ == waiting_.size()) flush();
+      const frame_number number = number_of(frame);
+      if (number / frame_set::bits != which_) start(number / frame_set::bits);
+      mask_ |= bit_of(number);
     }
     void flush() noexcept {
-      if (used_ != 0) frames_.give_back_all(waiting_.data(), std::exchange(used_, 0));
+      start(which_);
+      if (used_ == 0) return;
+      const typename spinlock<P>::guard locked(frames_.lock_);
+      for (std::size_t i = 0; i < used_; ++i) {
+        frames_.free_.add(waiting_[i].which, waiting_[i].mask);
+        frames_.in_use_ -= static_cast<std::size_t>(std::popcount(waiting_[i].mask));
+      }
+      used_ = 0;
     }
 
    private:
+    struct neighbours {
+      frame_number which;
+      frame_set::word mask;
+    };
+    void start(frame_number which) noexcept {
+      if (mask_ != 0) {
+        waiting_[used_++] = {which_, mask_};
+        mask_ = 0;
+        if (used_ == waiting_.size()) flush();
+      }
+      which_ = which;
+    }
+
     frame_allocator& frames_;
+    frame_number which_ = 0;
+    frame_set::word mask_ = 0;
     std::size_t used_ = 0;
-    std::array<physical, 64> waiting_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<neighbours, 64> waiting_;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   };
 
   // ---- where things are --------------------------------------------------------------------------
@@ -154,66 +213,58 @@ class frame_allocator {
   }
 
  private:
+  static constexpr std::size_t most_frames = std::numeric_limits<frame_number>::max();
+
+  [[nodiscard]] static constexpr std::size_t bytes_of_counts(std::size_t frames) noexcept {
+    return (frames * sizeof(counter) + sizeof(frame_set::word) - 1) &
+           ~(sizeof(frame_set::word) - 1);
+  }
+  [[nodiscard]] static constexpr frame_number number_of(physical frame) noexcept {
+    return static_cast<frame_number>(static_cast<std::uint64_t>(frame) >> page_shift);
+  }
+  [[nodiscard]] static constexpr frame_set::word bit_of(frame_number n) noexcept {
+    return frame_set::word{1} << (n % frame_set::bits);
+  }
   [[nodiscard]] counter& count_of(physical frame) const noexcept {
-    return counts_[static_cast<std::uint64_t>(frame) >> page_shift];
+    return counts_[number_of(frame)];
   }
 
   [[nodiscard]] physical take(bool& zeroed) noexcept {
-    std::uint64_t* frame = nullptr;
+    frame_number taken = 0;
     bool used_before = true;
     {
       const typename spinlock<P>::guard locked(lock_);
       if (zeroed_ != 0) {
-        frame = pop(zeroed_);
-      } else if (free_ != 0) {
-        frame = pop(free_);
+        taken = std::exchange(zeroed_, counts_[zeroed_].load(std::memory_order_relaxed));
+      } else if (!free_.empty()) {
+        taken = free_.take_lowest();
         zeroed = false;
       } else if (next_ < frames_) {
-        frame = table(physical{next_++ << page_shift});
+        taken = next_++;
+        free_.reach(taken);
         zeroed = used_before = false;
       } else {
         return physical{0};
       }
       ++in_use_;
     }
-    const physical at = address_of(frame);
-    // A frame that comes back keeps its count of one. relaxed: it is ours alone.
-    if (!used_before) ::new (static_cast<void*>(&count_of(at))) counter(1);
-    return at;
-  }
-
-  /// Frames are chained through their first words.
-  std::uint64_t* pop(std::uint64_t& list) noexcept {
-    std::uint64_t* const frame = table(physical{list});
-    list = std::exchange(*frame, 0);
-    return frame;
-  }
-  void give_back(physical frame, std::uint64_t& list) noexcept {
-    count_of(frame).store(1, std::memory_order_relaxed);  // nobody else has it; put() left 0 or 1
-    const typename spinlock<P>::guard locked(lock_);
-    *table(frame) = list;
-    list = static_cast<std::uint64_t>(frame);
-    --in_use_;
-  }
-  void give_back_all(const physical* frames, std::size_t n) noexcept {
-    for (std::size_t i = 0; i < n; ++i) {
-      count_of(frames[i]).store(1, std::memory_order_relaxed);
-      if (i + 1 < n) *table(frames[i]) = static_cast<std::uint64_t>(frames[i + 1]);
+    // relaxed: it is ours alone
+    if (used_before) {
+      counts_[taken].store(1, std::memory_order_relaxed);
+    } else {
+      ::new (static_cast<void*>(&counts_[taken])) counter(1);
     }
-    const typename spinlock<P>::guard locked(lock_);
-    *table(frames[n - 1]) = free_;
-    free_ = static_cast<std::uint64_t>(frames[0]);
-    in_use_ -= n;
+    return physical{std::uint64_t{taken} << page_shift};
   }
 
   std::byte* const region_;
   counter* const counts_;
-  const std::uint64_t frames_;
+  const frame_number frames_;
   mutable spinlock<P> lock_{lock_class::frames};
-  std::uint64_t next_;        // guarded by lock_: frames from here on were never used
-  std::uint64_t free_ = 0;    // guarded by lock_: the first free frame, 0: none
-  std::uint64_t zeroed_ = 0;  // guarded by lock_: the same of those that hold zeros behind the link
-  std::size_t in_use_ = 0;    // guarded by lock_
+  frame_number next_;        // guarded by lock_: frames from here on were never used
+  frame_number zeroed_ = 0;  // guarded by lock_: the first free frame that holds nothing but zeros
+  frame_set free_;           // guarded by lock_: the others
+  std::size_t in_use_ = 0;   // guarded by lock_
 };
 
 }  // namespace trefoil::mm

@@ -24,6 +24,10 @@ enum class dumpable : std::uint8_t { no, user, root };
 /// What `mm_struct` keeps besides mappings and pgd, as far as struct-only holders need it; and the
 /// lock of the mappings, because one who holds no more than this may wait for it (reap()).
 ///
+/// All that a dead address space still occupies is one block with this tier and the counts in it: at
+/// most 256 bytes, in which a ledger has room for an account of 88. The other tiers' storage goes with
+/// them.
+///
 /// Teardown: at level `any`. It gives the user namespace back, whose own last put defers itself, and
 /// frees memory to the pool. (the third stage of the 2020 series: mm_unref)
 template <class P>
@@ -98,13 +102,13 @@ class identity {
   kernel<P>& kernel_;
   const ref<user_namespace<P>> user_ns_;
   const std::uint64_t number_;
-  account account_{};
-  rw_semaphore<P> mmap_lock_{lock_class::mmap_lock};
+  typename P::template atomic<std::int64_t> pinned_{0};
   typename P::template cell<reap_view*> view_{nullptr};  // guarded by mmap_lock_
   notifier_table<P> notifiers_;                          // guarded by mmap_lock_
+  rw_semaphore<P> mmap_lock_{lock_class::mmap_lock};
   mm_flags<P> flags_;
   typename P::template atomic<dumpable> dumpable_{dumpable::user};
-  typename P::template atomic<std::int64_t> pinned_{0};
+  [[no_unique_address]] account account_{};
 };
 
 }  // namespace trefoil::mm

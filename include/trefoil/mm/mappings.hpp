@@ -29,6 +29,7 @@
 #include "trefoil/mm/page_directory.hpp"
 #include "trefoil/mm/page_table.hpp"
 #include "trefoil/mm/vma_tree.hpp"
+#include "trefoil/tier.hpp"
 
 namespace trefoil::mm {
 
@@ -78,6 +79,8 @@ template <class P>
 class mappings : reap_view {
  public:
   static constexpr auto teardown = context::process;
+  /// What outlives it, often for long, does not keep its room.
+  static constexpr auto placement = trefoil::placement::outside;
 
   mappings(page_directory<P>& pgd, identity<P>& owner) noexcept
       : reap_view{&reap_private_pages}, pgd_(pgd), owner_(owner) {
@@ -197,10 +200,10 @@ class mappings : reap_view {
   // mmap_lock is held for reading or writing:
   [[nodiscard]] fault_result fault_in(vm_area<P>& v, std::uint64_t address, access wanted,
                                       force how) noexcept;
-  [[nodiscard]] fault_result missing_page(vm_area<P>& v, std::uint64_t address,
-                                          access wanted) noexcept;
-  [[nodiscard]] fault_result install(vm_area<P>& v, std::uint64_t address, physical page,
-                                     bool own) noexcept;
+  [[nodiscard]] fault_result missing_page(vm_area<P>& v, std::uint64_t address, access wanted,
+                                          std::uint64_t* entry) noexcept;
+  [[nodiscard]] fault_result install(vm_area<P>& v, std::uint64_t address, physical page, bool own,
+                                     std::uint64_t* entry) noexcept;
   [[nodiscard]] fault_result write_to_shared_frame(vm_area<P>& v, std::uint64_t address,
                                                    std::uint64_t seen) noexcept;
   template <class F>

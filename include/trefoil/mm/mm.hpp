@@ -19,7 +19,7 @@
 /// | the other answer for access checks                 | exec_state.hpp       |
 /// | user namespaces, whose last put needs to sleep     | user_namespace.hpp   |
 /// | what all of a machine share: pgd_list, kernel half | kernel.hpp           |
-/// | physical memory: counted frames                    | frame_allocator.hpp  |
+/// | physical memory: counted frames, those that are free | frame_allocator.hpp frame_set.hpp |
 /// | init_mm, efi_mm, tboot_mm                          | static_mms.hpp       |
 /// | the calls by their names in Linux (not included here) | kernel_names.hpp  |
 /// | what is asked of the platform                      | platform.hpp         |

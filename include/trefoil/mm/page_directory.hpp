@@ -12,6 +12,8 @@
 #include "trefoil/mm/frame_allocator.hpp"
 #include "trefoil/mm/identity.hpp"
 #include "trefoil/mm/kernel.hpp"
+#include "trefoil/reclaimer.hpp"
+#include "trefoil/tier.hpp"
 
 namespace trefoil::mm {
 
@@ -24,6 +26,10 @@ template <class P>
 class page_directory {
  public:
   static constexpr auto teardown = context::atomic;
+  /// A lazy CPU may keep it by its slot instead of a count, where a reclaimer looks after that.
+  static constexpr bool lazy_pins = runs_errands<typename P::traits::reclaimer, P>;
+  /// An identity that outlives it is small.
+  static constexpr auto placement = trefoil::placement::outside;
 
   explicit page_directory(identity<P>& owner) noexcept
       : owner_(owner), kernel_(owner.machine()), frame_(kernel_.frames().allocate()) {}

@@ -81,19 +81,19 @@ template <class P>
 namespace detail {
 
 template <class P, class F>
-void each_page(frame_allocator<P>& frames, std::uint64_t* table, int level, std::uint64_t at,
-               std::uint64_t end, F& f) noexcept {
+void each_table(frame_allocator<P>& frames, std::uint64_t* table, int level, std::uint64_t at,
+                std::uint64_t end, F& f) noexcept {
   const std::uint64_t span = span_of_entry(level);
   std::size_t index = table_index(at, level);
+  if (level == 1) {
+    const std::size_t n = std::min<std::uint64_t>(table_entries - index, (end - at) >> page_shift);
+    return f(at, table + index, n);
+  }
   for (; at < end && index < table_entries; ++index) {
     const std::uint64_t next = (at & ~(span - 1)) + span;
     if (table[index] != 0) {
-      if (level == 1) {
-        f(at, table[index]);
-      } else {
-        each_page(frames, frames.table(frame_of(table[index])), level - 1, at, std::min(next, end),
-                  f);
-      }
+      each_table(frames, frames.table(frame_of(table[index])), level - 1, at, std::min(next, end),
+                 f);
     }
     at = next;
   }
@@ -101,13 +101,27 @@ void each_page(frame_allocator<P>& frames, std::uint64_t* table, int level, std:
 
 }  // namespace detail
 
+/// Calls f(address, entries, how many) for each table of pages that maps some of [start, end), which
+/// is not empty: the entries of that range, which may be empty, in their order. `top` is a table of
+/// level `from` that maps address 0. Cost: what is not there is skipped a whole table at a time.
+/// (walk_page_range, pmd_entry)
+template <class P, class F>
+void for_each_table(frame_allocator<P>& frames, std::uint64_t* top, std::uint64_t start,
+                    std::uint64_t end, F&& f, int from = top_level) noexcept {
+  detail::each_table(frames, top, from, start, end, f);
+}
+
 /// Calls f(address, entry) for each page of [start, end) that has one, in their order.
-/// `top` is a table of level `from` that maps address 0. Cost: what is not there is skipped a whole
-/// table at a time. (walk_page_range)
+/// (walk_page_range, pte_entry)
 template <class P, class F>
 void for_each_page(frame_allocator<P>& frames, std::uint64_t* top, std::uint64_t start,
                    std::uint64_t end, F&& f, int from = top_level) noexcept {
-  detail::each_page(frames, top, from, start, end, f);
+  const auto pages = [&](std::uint64_t at, std::uint64_t* entries, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i, at += page_size) {
+      if (entries[i] != 0) f(at, entries[i]);
+    }
+  };
+  detail::each_table(frames, top, from, start, end, pages);
 }
 
 /// Takes the pages of [start, end) out of the tables and puts them; returns how many.

@@ -15,7 +15,7 @@ namespace trefoil::mm {
 /// One per machine that has them, in static memory, or in memory that is kept as long as anybody
 /// may hold a reference. Each has one user, itself: dropping one reference too many is refused and
 /// reported (`misuse::static_last_drop`), whichever tier it was to. Their page directories stay on
-/// pgd_list and keep a frame each.
+/// pgd_list and keep a frame each; their outer tiers keep a block each from the storage.
 ///
 /// Construction: level `process`; without memory for it the program ends.
 template <class P>

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <ctime>
 #include <limits>
 
 #if defined(__linux__)
@@ -24,6 +25,19 @@ inline void park(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexc
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
 #else
   word.wait(expected);
+#endif
+}
+
+/// The same, for `milliseconds` at most.
+inline void park_for(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                     std::uint32_t milliseconds) noexcept {
+  const timespec most{.tv_sec = static_cast<std::time_t>(milliseconds / 1000),
+                      .tv_nsec = static_cast<long>(milliseconds % 1000) * 1'000'000};
+#if defined(__linux__)
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, &most, nullptr, 0);
+#else
+  // No timed wait on an atomic: it is looked at once, and whoever changes it wakes nobody.
+  if (word.load(std::memory_order_relaxed) == expected) nanosleep(&most, nullptr);
 #endif
 }
 

@@ -94,6 +94,10 @@ struct TREFOIL_ONE_PER_PROCESS threads {
   static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     detail::park(word, expected);
   }
+  static void wait_for(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                       std::uint32_t milliseconds) noexcept {
+    detail::park_for(word, expected, milliseconds);
+  }
   static void wake_one(std::atomic<std::uint32_t>& word) noexcept { detail::unpark(word, 1); }
   static void wake_all(std::atomic<std::uint32_t>& word) noexcept {
     detail::unpark(word, detail::unpark_all);

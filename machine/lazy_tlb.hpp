@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// What a CPU has loaded while it runs kernel tasks: somebody's page directory, borrowed.
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "machine/held.hpp"
+#include "trefoil/lazy_pin.hpp"
+
+namespace trefoil::machine {
+
+/// Keeps the page directory by a count, or by the CPU's slot: as the design says. Its CPU's own; of a
+/// CPU that is down, the one's that finishes its work.
+class lazy_tlb {
+ public:
+  explicit lazy_tlb(bool by_slot) noexcept {
+    if (by_slot) slot_.emplace();
+  }
+
+  /// Precondition: empty.
+  template <class Tier>
+  void borrow(const ref<address_space, Tier>& from) noexcept {
+    if (slot_) {
+      slot_->borrow(from);
+    } else if constexpr (std::is_same_v<Tier, page_directory>) {
+      counted_ = from;
+    } else {
+      counted_ = from.template share<page_directory>();
+    }
+  }
+  /// Takes over what has been counted already. Precondition: empty.
+  void adopt(lazy_ref counted) noexcept {
+    if (slot_) {
+      slot_->borrow(counted);
+    } else {
+      counted_ = std::move(counted);
+    }
+  }
+  /// May tear down, as every drop. Empty before it does.
+  void give_back() noexcept {
+    if (slot_) {
+      slot_->give_back();
+    } else {
+      counted_.drop();
+    }
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return address() != nullptr; }
+  /// Whose; null: nobody's.
+  [[nodiscard]] const address_space* address() const noexcept {
+    return slot_ ? slot_->address() : counted_.address();
+  }
+
+ private:
+  std::optional<lazy_pin<address_space>> slot_;
+  lazy_ref counted_;
+};
+
+}  // namespace trefoil::machine
