@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Trefoil's own rows. Uncounted pins are to stand beside hazard pointers and RCU, when there are any.
+/// Trefoil's own rows. Lazy pins have none yet: they belong beside hazard pointers and RCU.
 #include <cstddef>
 
 #include <benchmark/benchmark.h>
