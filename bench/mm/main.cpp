@@ -5,7 +5,9 @@
 ///     bench_mm --smoke        each operation once, with less of everything, and with all its checks;
 ///                             and --bytes
 ///     bench_mm --bytes        what each tier gives back, as one JSON object
-///     bench_mm ...            as any other program of benchmarks (harness/main.cpp)
+///     bench_mm ...            as any other program of benchmarks (harness/main.cpp); with Google
+///                             Benchmark, --benchmark_min_time=0.001: to prepare a fork takes a
+///                             thousand times as long as the fork
 ///
 /// A check that fails ends the program with status 1, however it was called.
 #include <algorithm>
