@@ -31,8 +31,8 @@ KEYS = """\
 JSON:
   One object on stdout: machine, pairs, and by name: ratios (medians), spread (relative
   interquartile range), rounds (where more than one was needed), goals (at most), rates and
-  rate_goals (at least), instruction_ratios, decided_by (time or instructions), missed, ns,
-  instructions, operations (what each is). Of all suites: an object with one such for each, or
+  rate_goals (at least), times and time_goals (ns of a CPU, at most), instruction_ratios,
+  decided_by (time or instructions), missed, ns, instructions, operations (what each is). Of all suites: an object with one such for each, or
   {"failed": why}."""
 
 

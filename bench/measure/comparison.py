@@ -57,7 +57,7 @@ def suites_of(path: Path) -> dict[str, dict[str, Any]]:
                            f"{name or 'it'} has no ratios")
         if "failed" in suite:
             continue
-        for kind in ("ratios", "rates", "spread"):
+        for kind in ("ratios", "rates", "times", "spread"):
             check(path, kind, suite.get(kind, {}))
     return suites
 
@@ -84,7 +84,7 @@ def compare(old: dict[str, dict[str, Any]],
             continue
         if machine_of(before) != machine_of(after):
             notes.append(f"{title}measured on different machines")
-        for kind in ("ratios", "rates"):
+        for kind in ("ratios", "rates", "times"):
             a, b = before.get(kind, {}), after.get(kind, {})
             notes += [f"{title}{name} is gone" for name in a if name not in b]
             notes += [f"{title}{name} is new" for name in b if name not in a]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from typing import Any
 
 from .build import RELEASE, ROOT, build
 from .console import Failure, note, progress
-from .figures import MOST_ROUNDS, Figures, Rate, Ratio, measure, times_by_operation, wanted_pairs
+from .figures import (MOST_ROUNDS, Figures, Rate, Ratio, Time, measure, times_by_operation,
+                      wanted_pairs)
 from .machine import machine
 from .program import Operation, Pair, Program
 
@@ -21,6 +23,7 @@ class Suite:
     help: str
     ratios: dict[str, Ratio]
     rates: dict[str, Rate] = field(default_factory=dict)
+    times: dict[str, Time] = field(default_factory=dict)
     only_times: tuple[Pair, ...] = ()  # measured for the sake of their times
     optional: tuple[str, ...] = ()  # packages without which there is less to measure
     rounds: int = MOST_ROUNDS
@@ -46,6 +49,7 @@ class Suite:
             self.rounds)
         figures = Figures(pairs)
         figures.add_samples(self.ratios, self.rates, samples, rounds, instructions or {})
+        figures.add_times(self.times, samples, os.cpu_count() or 1)
         times = times_by_operation(samples)
         more = {name: figure() for name, figure in self.more.items()}
         progress("")

@@ -23,7 +23,8 @@ def show_operations(result: dict[str, Any]) -> None:
 
 
 def verdict(result: dict[str, Any], name: str) -> str:
-    at_most, at_least = result["goals"].get(name), result["rate_goals"].get(name)
+    at_most = result["goals"].get(name, result["time_goals"].get(name))
+    at_least = result["rate_goals"].get(name)
     if at_most is None and at_least is None:
         return ""
     goal = f"<= {at_most}" if at_most is not None else f">= {at_least:.3g}"
@@ -36,11 +37,16 @@ def verdict(result: dict[str, Any], name: str) -> str:
 
 def show_ratios(result: dict[str, Any]) -> None:
     print(f"medians of {result['pairs']} pairs; spread: interquartile range\n")
-    wide = max(40, *(len(name) + 1 for name in [*result["ratios"], *result["rates"]]))
+    wide = max(40, *(len(name) + 1 for name in [*result["ratios"], *result["rates"],
+                                                *result["times"]]))
     if result["ratios"]:
         print(f"{'ratio':{wide}}{'median':>10}{'spread':>9}   goal")
     for name, median in result["ratios"].items():
         print(f"{name:{wide}}{median:10.4f}{result['spread'][name]:9.1%}{verdict(result, name)}")
+    if result["times"]:
+        print(f"{'time':{wide}}{'ns':>10}{'spread':>9}   goal")
+    for name, median in result["times"].items():
+        print(f"{name:{wide}}{median:10.3f}{result['spread'][name]:9.1%}{verdict(result, name)}")
     if result["rates"]:
         print(f"{'rate':{wide}}{'a second':>10}{'spread':>9}   goal")
     for name, median in result["rates"].items():

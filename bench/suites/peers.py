@@ -2,7 +2,7 @@
 """Trefoil beside its peers: one reference taken and given back, by 1, 2, 4, 8 threads."""
 
 from measure.cache_lines import cache_lines
-from measure.figures import Ratio
+from measure.figures import Ratio, Time
 from measure.suite import Suite
 
 # bench/peers, in the order of the tables. Counts in the object: each thread works on the same word.
@@ -40,6 +40,7 @@ SUITE = Suite(
     name="peers",
     help="other counted references, by 1, 2, 4, 8 threads",
     ratios=ratios(),
+    times={"lazy_pin_ns": Time({f"lazy_pin_{n}": n for n in THREADS}, 2.0)},
     optional=("liburcu-dev", "libcds-dev", "libck-dev", "libxenium-dev"),
     rounds=2,
     more={"cache_lines": cache_lines},

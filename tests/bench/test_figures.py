@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from measure.figures import Figures, Rate, Ratio, measure, relative_iqr, wanted_pairs
+from measure.figures import Figures, Rate, Ratio, Time, measure, relative_iqr, wanted_pairs
 from measure.program import Operation, shares
 
 CALM = [1.0, 1.01, 1.0, 0.99, 1.0]
@@ -50,6 +50,15 @@ class Judgement(unittest.TestCase):
         figures = Figures(2)
         figures.add_samples({}, {"per_s": Rate("op")}, {("op", "x"): [(100.0, 1.0)] * 3}, {}, {})
         self.assertEqual(figures.rates, {"per_s": 10_000_000})
+
+    def test_a_time_is_the_worst_that_any_number_of_threads_takes_of_a_cpu(self):
+        figures = Figures(3)
+        samples = {("one", "x"): [(1.5, 1.0)] * 3, ("eight", "x"): [(6.0, 1.0)] * 3}
+        figures.add_times({"ns": Time({"one": 1, "eight": 8, "absent": 4}, 1.4)}, samples, 2)
+        self.assertEqual((figures.times, figures.missed), ({"ns": 1.5}, ["ns"]))
+        figures.add_times({"slow": Time({"one": 1, "eight": 8}, 9.0)}, samples, 4)
+        self.assertEqual(figures.times["slow"], 3.0)
+        self.assertEqual(figures.missed, ["ns"])
 
     def test_a_ratio_is_the_median_of_ratios_not_the_ratio_of_medians(self):
         figures = Figures(3)
