@@ -314,10 +314,21 @@ TEST_F(fork_child, of_the_worker_itself) {
   EXPECT_EQ(deferral_works<P>(), 0);
 }
 
-struct on_a_helper;
+/// Tells when a thread waits.
+struct on_a_helper : own_threads<struct helped> {
+  static context::state<on_a_helper>& state() noexcept {
+    static constinit thread_local context::state<on_a_helper> here;
+    return here;
+  }
+  static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+    waits.fetch_add(1);
+    own_threads::wait(word, expected);
+  }
+  static inline std::atomic<int> waits{0};
+};
 
 TEST_F(fork_child, of_a_thread_that_helps) {
-  using P = own_threads<on_a_helper>;
+  using P = on_a_helper;
   using worker = trefoil::basic_worker<P>;
   pid_t child = -1;
   std::atomic<int> torn_down{0};
@@ -326,7 +337,11 @@ TEST_F(fork_child, of_a_thread_that_helps) {
   ASSERT_EQ(deferral_works<P>(), 0);
   ASSERT_TRUE(worker::shutdown());
   drop_at<P>(context::any, trefoil::make<object<P>>([&] {
+               const int before = P::waits;
                worker::start();
+               // Until it waits for the right to run: a sanitizer's runtime does not bear a fork in
+               // the middle of a thread's start.
+               while (P::waits == before) std::this_thread::yield();
                child = fork();
              }));
   drop_at<P>(context::any, trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
