@@ -45,7 +45,9 @@ class lazy_pins : public staged_test {
     return made;
   }
 };
-TYPED_TEST_SUITE(lazy_pins, kinds_of_counts);
+/// One word, and several: what counts else differ in, pins do not touch.
+using words = ::testing::Types<trefoil::packed_counts<>, trefoil::wide_counts>;
+TYPED_TEST_SUITE(lazy_pins, words);
 
 const journal::entries areas_alone{"-areas"};
 const journal::entries the_rest{"-lazy_directory", "-identity"};
