@@ -87,7 +87,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   TREFOIL_ALWAYS_INLINE static void pin(slot& s, node& object) noexcept {
     s.pinned.store(&object, std::memory_order_release);
     if (!s.inbox.empty()) [[unlikely]]
-      static_cast<void>(serve(s));
+      serve_out_of_line(s);
   }
 
   /// Pins nothing any more. As pin().
@@ -95,7 +95,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
     // release: pairs with the acquire of whoever looks before the teardown
     s.pinned.store(nullptr, std::memory_order_release);
     if (!s.inbox.empty()) [[unlikely]]
-      static_cast<void>(serve(s));
+      serve_out_of_line(s);
   }
 
   /// Whether a slot pins the object, of whose tier the last counted reference is gone. Then it waits
@@ -116,6 +116,8 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   }
 
  private:
+  TREFOIL_COLD static void serve_out_of_line(slot& s) noexcept { static_cast<void>(serve(s)); }
+
   struct served {
     std::size_t went = 0;
     bool waiting = false;  // for this slot still, or for another one
