@@ -17,15 +17,14 @@ host::host(const design& lifetimes, flavour kernel, mm::frame_allocator<platform
       kernel_(frames, ledger_),
       init_user_ns_(make<mm::user_namespace<platform>>(kernel_, 0U)),
       checker_(kernel) {
-  if (cpus != 0) static_cast<void>(at(cpus - 1));
+  make_cpus(cpus);
 }
 
 host::~host() = default;
 
-cpu& host::at(unsigned cpu) {
-  while (cpu >= cpus_.size())
+void host::make_cpus(unsigned number) {
+  while (cpus_.size() < number)
     cpus_.push_back(std::make_unique<machine::cpu>(ledger_, errands_, design_.lazy_slots));
-  return *cpus_[cpu];
 }
 
 void host::check_locks() noexcept {
@@ -165,19 +164,14 @@ void host::borrow(unsigned cpu, const user_ref& from) {
   run(cpu, place::scheduler_tail, holder::lazy_cpu, [&] { at(cpu).lazy.borrow(from); });
 }
 
-void host::give_back(unsigned cpu, place where) {
-  lazy_tlb& lazy = at(cpu).lazy;
+void host::give_back(unsigned cpu, place where) { give_back_of(cpu, cpu, where); }
+
+void host::give_back_of(unsigned dead, unsigned cpu, place where) {
+  lazy_tlb& lazy = at(dead).lazy;
   if (!lazy) return;
   ++drops_[static_cast<std::size_t>(holder::lazy_cpu)];
   run(
       cpu, where, holder::lazy_cpu, [&] { lazy.give_back(); }, assumed_by(holder::lazy_cpu));
-}
-
-void host::give_back_of(unsigned dead, unsigned cpu) {
-  lazy_tlb& lazy = at(dead).lazy;
-  if (!lazy) return;
-  ++drops_[static_cast<std::size_t>(holder::lazy_cpu)];
-  run(cpu, place::task, holder::lazy_cpu, [&] { lazy.give_back(); });
 }
 
 void host::turn_lazy(unsigned cpu, held& slot) {

@@ -118,7 +118,7 @@ class host {
   void borrow(unsigned cpu, const user_ref& from);
   virtual void give_back(unsigned cpu, place where = place::scheduler_tail);
   /// A CPU that is down cannot do that: another one does. (finish_cpu)
-  void give_back_of(unsigned dead, unsigned cpu);
+  void give_back_of(unsigned dead, unsigned cpu, place where = place::task);
   /// A holder turns out to be this CPU. Precondition: the CPU has nothing borrowed.
   void turn_lazy(unsigned cpu, held& slot);
   [[nodiscard]] const lazy_tlb& borrowed(unsigned cpu) { return at(cpu).lazy; }
@@ -166,7 +166,11 @@ class host {
   void run_errands(unsigned cpu);
   [[nodiscard]] bool has_errands() const noexcept { return !errands_.empty(); }
 
-  machine::cpu& at(unsigned cpu);
+  machine::cpu& at(unsigned cpu) {
+    if (cpu >= cpus_.size()) [[unlikely]]
+      make_cpus(cpu + 1);
+    return *cpus_[cpu];
+  }
   [[nodiscard]] unsigned cpus() const noexcept { return static_cast<unsigned>(cpus_.size()); }
   [[nodiscard]] flavour kernel_flavour() const noexcept { return flavour_; }
   [[nodiscard]] machine::ledger& notes() noexcept { return ledger_; }
@@ -178,6 +182,7 @@ class host {
  private:
   template <class F>
   void counted(F&& f);
+  void make_cpus(unsigned number);
   exec_ref new_exec_state(const user_ref& of);
 
   const design& design_;
@@ -195,14 +200,15 @@ class host {
 
 template <class F>
 void host::run(unsigned cpu, place where, holder whose, F&& f, context::level at_most, bool again) {
-  processor& here = at(cpu).as_processor();
+  machine::cpu& runner = at(cpu);
+  processor& here = runner.as_processor();
   counted([&] {
     const runs_on presence(here, flavour_, where, at_most);
     const holder before = std::exchange(here.dropping, whose);
     f();
     here.dropping = before;  // an interrupt leaves everything as it was
   });
-  hand_over(cpu, whose, again);
+  if (runner.has_deferred()) hand_over(cpu, whose, again);
 }
 
 /// Runs f; what it does to counts is this machine's.

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "machine/held.hpp"
@@ -21,14 +20,11 @@ class lazy_tlb {
   }
 
   /// Precondition: empty.
-  template <class Tier>
-  void borrow(const ref<address_space, Tier>& from) noexcept {
+  void borrow(const user_ref& from) noexcept {
     if (slot_) {
       slot_->borrow(from);
-    } else if constexpr (std::is_same_v<Tier, page_directory>) {
-      counted_ = from;
     } else {
-      counted_ = from.template share<page_directory>();
+      counted_ = from.share<page_directory>();
     }
   }
   /// Takes over what has been counted already. Precondition: empty.
@@ -47,6 +43,10 @@ class lazy_tlb {
       counted_.drop();
     }
   }
+
+  /// A return may tear something down. False: somebody else keeps the page directory, and on one thread
+  /// that is so until the return. By slot nobody knows before he has looked.
+  [[nodiscard]] bool may_be_last() const noexcept { return slot_ || counted_.use_count() == 1; }
 
   [[nodiscard]] explicit operator bool() const noexcept { return address() != nullptr; }
   /// Whose; null: nobody's.

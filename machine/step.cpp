@@ -10,7 +10,9 @@ namespace trefoil::machine {
 step::~step() {  // NOLINT(bugprone-exception-escape)
   pause();
   for (unsigned i = 0; i < cpus(); ++i) step::give_back(i);
-  if (has_errands()) run_errands(0);  // nothing waits any more: it is not sent again
+  // One thread: a CPU that gives back misses nothing, and errands would find nothing. But what is sent
+  // is on its way until it has run, and other machines rely on it, too.
+  if (has_errands()) run_errands(0);
   resume(figures().now_ns());
 }
 
@@ -64,15 +66,6 @@ void step::run_due(std::int64_t until_ns) {
 void step::advance(std::int64_t now_ns) {
   if (next_due() != nullptr) run_due(now_ns);
   notes().advance(now_ns);
-  if (has_errands()) look_after_errands();
-}
-
-/// As often as the worker of a process does in the end. Here a CPU that gives back misses nothing.
-void step::look_after_errands() {
-  constexpr std::int64_t pause_ns = 64'000'000;
-  if (figures().now_ns() - errands_ran_ns_ < pause_ns) return;
-  errands_ran_ns_ = figures().now_ns();
-  run_errands(0);
 }
 
 void step::pause() {
@@ -120,7 +113,10 @@ void step::drop(unsigned cpu, held& slot, holder whose, place where) {
 }
 
 void step::give_back(unsigned cpu, place where) {
-  if (!borrowed(cpu)) return;
+  const lazy_tlb& lazy = borrowed(cpu);
+  if (!lazy) return;
+  // Most find somebody else there; looking at the clock would take longer than they do.
+  if (!lazy.may_be_last()) return host::give_back(cpu, where);
   timed(where, [&] { host::give_back(cpu, where); });
 }
 

@@ -66,7 +66,6 @@ class step : public host {
 
   template <class F>
   void timed(place where, F&& f);
-  void look_after_errands();
   void hand_over(unsigned cpu, holder whose, bool again) override;
   [[nodiscard]] bool left_to_rcu(holder whose, bool again) const noexcept;
   std::deque<work>* next_due();
@@ -82,7 +81,6 @@ class step : public host {
   std::deque<work> callbacks_;  // of RCU; by due time, too
   histogram wait_ns_;
   histogram atomic_ns_;
-  std::int64_t errands_ran_ns_ = 0;
   bool paused_ = false;
 };
 

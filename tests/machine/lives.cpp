@@ -171,6 +171,23 @@ TEST(lives_by_hand, ALazySlotMayBeHeldForLong) {
   w.expect_empty();
 }
 
+/// What looks after lazy slots is one for all machines: one that goes leaves it to the next.
+TEST(lives_by_hand, TheErrandOutlivesAMachine) {
+  struct open_step : step {
+    using step::has_errands;
+    using step::step;
+  };
+  for (int machine = 0; machine < 2; ++machine) {
+    SCOPED_TRACE(machine);
+    memory ram{64};
+    open_step h(*find_design("lazy-slots"), flavour::ordinary, ram.frames, 0);
+    user_ref space = h.create(0, 1);
+    h.borrow(1, space);
+    h.mmput(0, std::move(space));
+    EXPECT_TRUE(h.has_errands());
+  }
+}
+
 /// The figures of the mail, by hand: in the ordinary kernel, per exit whose task is freed by RCU.
 TEST(lives_by_hand, DeferralsOfOneExit) {
   const struct {

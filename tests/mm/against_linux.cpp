@@ -12,393 +12,27 @@
 // memory apart by its anon_vma, which is not here: what is alike is joined); lengths of 2 MiB and more,
 // for which Linux may choose aligned addresses; fixed ranges that reach behind the arena, where the
 // test program itself is. TREFOIL_SEED draws others.
-#include "board.hpp"
+#include "call_drawing.hpp"
+#include "linux_side.hpp"
 
-#include <array>
-#include <cerrno>
 #include <cinttypes>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <map>
-#include <optional>
-#include <random>
 #include <string>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
+namespace against_linux {
 namespace {
 
-using namespace board;
 using file = trefoil::mm::file<platform>;
-using trefoil::mm::error;
 namespace vm = trefoil::mm::vm_flag;
 
 constexpr std::size_t calls_wanted = 120'000;
-constexpr std::size_t calls_per_batch = 1000;
-constexpr std::uint64_t arena_pages = 160;
-constexpr std::uint64_t arena_bytes = arena_pages * page_size;
-constexpr std::uint64_t below_arena = std::uint64_t{1} << 30;  // where placements may land, too
-constexpr std::uint64_t heap_at = 100 * page_size;             // start_brk, in the arena
-constexpr std::uint64_t memfd_bytes = 64 * page_size;
-
-enum class what : std::uint8_t { mmap, munmap, mprotect, mremap, brk };
-
-struct call {
-  what kind;
-  std::uint8_t fd;  // 0: none
-  std::uint64_t a, b, c, d, e;
-};
-
-struct mapped {
-  std::uint64_t start, end, offset, inode;
-  char permissions[4];
-};
-
-struct answer {
-  std::int64_t value;  // an address, 0, or -errno
-  std::size_t mappings;
-  std::array<mapped, 150> layout;
-};
-
-/// Shared by both processes.
-struct board_of_both {
-  std::uint64_t arena;
-  std::uint64_t inodes[3];
-  bool heap;  // the child may say where its heap is
-  std::size_t calls;
-  std::array<call, calls_per_batch> asked;
-  std::array<answer, calls_per_batch> answered;
-};
-
-// ---- the child: Linux -----------------------------------------------------------------------------
-
-class linux_side {
- public:
-  linux_side(board_of_both& both, int from_parent, int to_parent)
-      : both_(both), in_(from_parent), out_(to_parent) {}
-
-  [[noreturn]] void run() {
-    prepare();
-    char go = 0;
-    tell();
-    while (read(in_, &go, 1) == 1) {
-      for (std::size_t i = 0; i < both_.calls; ++i) {
-        both_.answered[i].value = make(both_.asked[i]);
-        look(both_.answered[i]);
-      }
-      tell();
-    }
-    _exit(0);
-  }
-
- private:
-  void tell() const {
-    const char done = 1;
-    if (write(out_, &done, 1) != 1) _exit(4);
-  }
-
-  static std::int64_t raw(long result) { return result == -1 ? -errno : result; }
-
-  static std::uint64_t reserve(std::uint64_t bytes) {
-    void* const at =
-        mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) _exit(5);
-    return reinterpret_cast<std::uint64_t>(at);
-  }
-
-  /// Clears the arena, and sees to it that it is the highest place where anything can be mapped.
-  void prepare() {
-    fds_[1] = static_cast<int>(syscall(SYS_memfd_create, "a", 0));
-    fds_[2] = static_cast<int>(syscall(SYS_memfd_create, "b", 0));
-    const int fence = static_cast<int>(syscall(SYS_memfd_create, "fence", 0));
-    maps_ = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (fds_[1] < 0 || fds_[2] < 0 || fence < 0 || maps_ < 0) _exit(5);
-    for (int i = 1; i <= 2; ++i) {
-      struct stat seen {};
-      if (fstat(fds_[i], &seen) != 0) _exit(5);
-      both_.inodes[i] = seen.st_ino;
-    }
-    if (ftruncate(fds_[1], memfd_bytes) != 0 || ftruncate(fds_[2], memfd_bytes) != 0) _exit(5);
-    // The upper end of a hole with room for all that may land below the arena.
-    constexpr std::uint64_t enough = 2 * below_arena;
-    const std::uint64_t room = reserve(enough);
-    const std::uint64_t end = room + enough - page_size;
-    both_.arena = end - arena_bytes;
-    // Like nothing else: what is mapped at the end of the arena must not join what is behind it.
-    if (mmap(reinterpret_cast<void*>(end), page_size, PROT_NONE, MAP_SHARED | MAP_FIXED, fence,
-             0) == MAP_FAILED) {
-      _exit(5);
-    }
-    for (std::uint64_t size = below_arena; size >= page_size;
-         size /= 2) {  // holes above are filled
-      for (;;) {
-        const std::uint64_t hole = reserve(size);
-        if (hole > end) continue;
-        munmap(reinterpret_cast<void*>(hole), size);
-        break;
-      }
-    }
-    munmap(reinterpret_cast<void*>(room), enough - page_size);
-    both_.heap = move_heap();
-  }
-
-  /// The heap, too, is in the arena. False: this kernel does not let us.
-  bool move_heap() {
-    const int stat = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    const ssize_t n = read(stat, text_, sizeof text_ - 1);
-    close(stat);
-    if (n <= 0) return false;
-    text_[n] = 0;
-    const char* at = std::strrchr(text_, ')') + 2;  // behind the name
-    std::uint64_t field[52] = {};
-    for (int i = 3; i < 52 && *at != 0; ++i) {  // numbered as in proc(5)
-      field[i] = number(at, 10);
-      while (*at != ' ' && *at != 0) ++at;
-      if (*at == ' ') ++at;
-    }
-    prctl_mm_map map{};
-    map.start_code = field[26];
-    map.end_code = field[27];
-    map.start_stack = field[28];
-    map.start_data = field[45];
-    map.end_data = field[46];
-    map.arg_start = field[48];
-    map.arg_end = field[49];
-    map.env_start = field[50];
-    map.env_end = field[51];
-    map.start_brk = map.brk = both_.arena + heap_at;
-    map.exe_fd = static_cast<std::uint32_t>(-1);
-    return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0;
-  }
-
-  std::int64_t make(const call& c) const {
-    switch (c.kind) {
-      case what::mmap:
-        return raw(syscall(SYS_mmap, c.a, c.b, c.c, c.d, c.fd == 0 ? -1 : fds_[c.fd], c.e));
-      case what::munmap: return raw(syscall(SYS_munmap, c.a, c.b));
-      case what::mprotect: return raw(syscall(SYS_mprotect, c.a, c.b, c.c));
-      case what::mremap: return raw(syscall(SYS_mremap, c.a, c.b, c.c, c.d, c.e));
-      case what::brk: return raw(syscall(SYS_brk, c.a));
-    }
-    return 0;
-  }
-
-  static std::uint64_t number(const char*& at, unsigned base) {
-    std::uint64_t n = 0;
-    for (;; ++at) {
-      const unsigned digit = *at >= '0' && *at <= '9'   ? static_cast<unsigned>(*at - '0')
-                             : *at >= 'a' && *at <= 'f' ? static_cast<unsigned>(*at - 'a') + 10
-                                                        : 99;
-      if (digit >= base) return n;
-      n = n * base + digit;
-    }
-  }
-
-  void look(answer& a) {
-    std::size_t bytes = 0;
-    if (lseek(maps_, 0, SEEK_SET) != 0) _exit(6);
-    for (;;) {
-      const ssize_t n = read(maps_, text_ + bytes, sizeof text_ - 1 - bytes);
-      if (n < 0) _exit(6);
-      if (n == 0) break;
-      bytes += static_cast<std::size_t>(n);
-    }
-    text_[bytes] = 0;
-    a.mappings = 0;
-    for (const char* at = text_; *at != 0;) {
-      mapped m{};
-      m.start = number(at, 16);
-      ++at;
-      m.end = number(at, 16);
-      ++at;
-      std::memcpy(m.permissions, at, 4);
-      at += 5;
-      m.offset = number(at, 16);
-      ++at;
-      number(at, 16);  // device
-      ++at;
-      number(at, 16);
-      ++at;
-      m.inode = number(at, 10);
-      while (*at != 0 && *at != '\n') ++at;
-      if (*at == '\n') ++at;
-      if (m.start >= both_.arena - below_arena && m.end <= both_.arena + arena_bytes) {
-        if (a.mappings == a.layout.size()) _exit(7);
-        a.layout[a.mappings++] = m;
-      }
-    }
-  }
-
-  board_of_both& both_;
-  const int in_;
-  const int out_;
-  int maps_ = -1;
-  int fds_[3] = {-1, -1, -1};
-  char text_[1 << 17];
-};
-
-// ---- what to ask ----------------------------------------------------------------------------------
-
-class asker {
- public:
-  asker(std::uint64_t arena, bool heap, std::uint32_t seed)
-      : arena_(arena), heap_(heap), random_(seed) {}
-
-  /// Nothing: one that is excluded, counted in `excluded`.
-  std::optional<call> draw() {
-    ++drawn;
-    const std::uint64_t k = below(1000);
-    if (k < 5)
-      return call{what::munmap, 0, arena_ - below_arena, below_arena + arena_bytes, 0, 0, 0};
-    if (k < 450) return draw_mmap();
-    if (k < 620) return draw_munmap();
-    if (k < 800) return draw_mprotect();
-    if (k < 960) return draw_mremap();
-    if (!heap_) return exclude("brk: this process may not say where its heap is");
-    return call{what::brk, 0, draw_brk(), 0, 0, 0, 0};
-  }
-
-  std::size_t drawn = 0;
-  std::map<std::string, std::size_t> excluded;
-
- private:
-  std::uint64_t below(std::uint64_t n) { return random_() % n; }
-  bool one_in(std::uint64_t n) { return below(n) == 0; }
-  std::optional<call> exclude(const char* why) {
-    ++excluded[why];
-    return std::nullopt;
-  }
-
-  /// Inside the arena, or a little below; unaligned at times.
-  std::uint64_t address() {
-    std::uint64_t page = below(arena_pages + 8);
-    if (one_in(3)) page = page / 8 * 8;
-    const std::uint64_t at = arena_ - 8 * page_size + page * page_size;
-    return one_in(60) ? at + below(page_size) : at;
-  }
-  std::uint64_t length() {
-    if (one_in(80)) return strange();
-    const std::uint64_t pages = one_in(6) ? 8 * (1 + below(5)) : 1 + below(12);
-    return one_in(20) ? pages * page_size - below(page_size - 1) : pages * page_size;
-  }
-  /// Nobody has this much; what is added to it wraps.
-  std::uint64_t strange() {
-    static constexpr std::array<std::uint64_t, 8> all{0,
-                                                      ~std::uint64_t{0},
-                                                      ~std::uint64_t{0} - 4094,
-                                                      std::uint64_t{1} << 63,
-                                                      (std::uint64_t{1} << 47) - 4096,
-                                                      std::uint64_t{1} << 47,
-                                                      (std::uint64_t{1} << 47) - 8192,
-                                                      0x7FFF'FFFF'FFFF'F000};
-    return all[below(all.size())];
-  }
-  /// With a fixed address: nothing behind the arena is harmed.
-  [[nodiscard]] bool harmless(std::uint64_t at, std::uint64_t bytes) const {
-    return at > arena_ + arena_bytes || bytes > arena_bytes * 2 ||
-           at + bytes <= arena_ + arena_bytes;
-  }
-  std::uint64_t protection() {
-    static constexpr std::array<std::uint64_t, 10> common{0, 1, 1, 3, 3, 3, 5, 7, 2, 4};
-    return common[below(common.size())];
-  }
-
-  std::optional<call> draw_mmap() {
-    call c{what::mmap, 0, 0, length(), protection(), 0, 0};
-    const std::uint64_t place = below(100);
-    if (place < 85) c.a = address();
-    if (place < 40) c.d |= MAP_FIXED;
-    if (place >= 40 && place < 60) c.d |= MAP_FIXED_NOREPLACE;
-    const std::uint64_t type = below(100);
-    if (type < 50) {
-      c.d |= MAP_PRIVATE | MAP_ANONYMOUS;
-    } else if (type < 60) {
-      c.d |= MAP_SHARED | MAP_ANONYMOUS;
-    } else if (type < 78) {
-      c.d |= MAP_PRIVATE;
-    } else if (type < 95) {
-      c.d |= MAP_SHARED;
-    } else if (type < 97) {
-      c.d |= MAP_SHARED_VALIDATE;
-      if (one_in(3)) c.d |= 0x80'0000;
-    } else {
-      c.d |= below(16);
-      if (one_in(2)) c.d |= MAP_ANONYMOUS;
-      if ((c.d & 0xF) == 8 && (c.d & MAP_ANONYMOUS) != 0) return exclude("MAP_DROPPABLE");
-    }
-    if ((c.d & MAP_ANONYMOUS) == 0) {
-      c.fd = one_in(100) ? std::uint8_t{0} : static_cast<std::uint8_t>(1 + below(2));
-      // Often where it goes on: in the file as far as in the arena.
-      c.e = one_in(2) ? (c.a - arena_ + 8 * page_size) % memfd_bytes / page_size * page_size
-                      : below(48) * page_size;
-      if (one_in(60)) c.e = strange();
-    }
-    if (one_in(60)) c.e += 1 + below(4095);
-    if (one_in(10)) c.d |= MAP_NORESERVE;
-    if (one_in(10)) c.d |= MAP_STACK | MAP_DENYWRITE;
-    if (one_in(300)) return exclude("mmap: MAP_GROWSDOWN, MAP_LOCKED, MAP_HUGETLB, MAP_32BIT");
-    const bool fixed = (c.d & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
-    if (fixed && !harmless(c.a, c.b)) {
-      c.a = arena_ + arena_bytes - (c.b + page_size - 1) / page_size * page_size;
-    }
-    return c;
-  }
-
-  std::optional<call> draw_munmap() {
-    call c{what::munmap, 0, address(), length(), 0, 0, 0};
-    if (!harmless(c.a, c.b)) c.b = page_size;
-    if (c.a >= arena_ + arena_bytes) c.a = arena_;
-    return c;
-  }
-
-  std::optional<call> draw_mprotect() {
-    call c{what::mprotect, 0, address(), length(), protection(), 0, 0};
-    if (one_in(50)) c.c |= std::uint64_t{1} << (3 + below(20));
-    if (one_in(200)) return exclude("mprotect: PROT_GROWSDOWN, PROT_GROWSUP");
-    // It would change all of the test program that follows without a hole; only what wraps does not.
-    const bool wraps = c.b + page_size < c.b;
-    if (!wraps && (c.b > arena_bytes || !harmless(c.a, c.b))) c.b = page_size;
-    if (c.a >= arena_ + arena_bytes) c.a = arena_;
-    return c;
-  }
-
-  std::optional<call> draw_mremap() {
-    call c{what::mremap, 0, address(), length(), 0, 0, 0};
-    if (one_in(30)) c.b = 0;
-    c.c = one_in(3) ? c.b : length();
-    if (one_in(2)) c.d |= MREMAP_MAYMOVE;
-    if (one_in(2)) {
-      c.d |= MREMAP_FIXED;
-      if (!one_in(20)) c.d |= MREMAP_MAYMOVE;
-      c.e = address();
-      if (!harmless(c.e, c.c)) {
-        c.e = arena_ + arena_bytes - (c.c + page_size - 1) / page_size * page_size;
-      }
-    }
-    if (one_in(100)) c.d |= std::uint64_t{8} << below(20);
-    if (one_in(50)) return exclude("MREMAP_DONTUNMAP");
-    // What is taken away by a shrink ends in the arena.
-    if (!harmless(c.a, c.b)) c.b = page_size;
-    if (c.a >= arena_ + arena_bytes) c.a = arena_;
-    return c;
-  }
-
-  std::uint64_t draw_brk() {
-    if (one_in(10)) return strange();
-    return arena_ + heap_at - page_size + below(20 * page_size);
-  }
-
-  const std::uint64_t arena_;
-  const bool heap_;
-  std::mt19937_64 random_;
-};
 
 // ---- the model ------------------------------------------------------------------------------------
 
@@ -514,9 +148,9 @@ class model {
 
 // ---- both -----------------------------------------------------------------------------------------
 
-class against_linux : public board_test {};
+class against_linux_test : public board_test {};
 
-TEST_F(against_linux, TheSameAnswersAndTheSameLayoutAfterEveryCall) {
+TEST_F(against_linux_test, TheSameAnswersAndTheSameLayoutAfterEveryCall) {
   utsname kernel{};
   ASSERT_EQ(uname(&kernel), 0);
   unsigned major = 0;
@@ -606,3 +240,4 @@ TEST_F(against_linux, TheSameAnswersAndTheSameLayoutAfterEveryCall) {
 }
 
 }  // namespace
+}  // namespace against_linux

@@ -82,6 +82,22 @@ TEST_F(frame_allocator_test, AFrameGivenBackZeroedIsStillZeroedWithoutTheLink) {
   for (const physical f : taken) frames.free_zeroed(f);
 }
 
+TEST_F(frame_allocator_test, ZeroedFramesGoBackManyAtATimeInFrontOfThoseThere) {
+  auto taken = take_all();
+  frames.free_zeroed(taken[0]);
+  {
+    frame_allocator::zeroed_batch none(frames);
+    frame_allocator::zeroed_batch rest(frames);
+    for (std::size_t i = 1; i < taken.size(); ++i) rest.put(taken[i]);
+    EXPECT_EQ(frames.in_use(), usable - 1);  // not before it goes
+  }
+  EXPECT_EQ(frames.in_use(), 0U);
+  const auto again = take_all();
+  EXPECT_EQ(std::set(again.begin(), again.end()), std::set(taken.begin(), taken.end()));
+  for (const physical f : again) EXPECT_TRUE(zeroed(f));
+  for (const physical f : again) frames.free_zeroed(f);
+}
+
 TEST_F(frame_allocator_test, ExhaustionGivesNoneUntilOneComesBack) {
   const auto taken = take_all();
   EXPECT_EQ(frames.allocate(), physical{0});

@@ -15,7 +15,7 @@ namespace prot = trefoil::mm::prot;
 
 /// The goal, for an address space whose ledger notes as much with it as the machine's does.
 constexpr std::size_t most = 256;
-static_assert(sizeof(address_space) <= most - 64 + sizeof(ledger::account));
+static_assert(sizeof(address_space) <= most - 80 + sizeof(ledger::account));
 
 class what_stays : public board_test {
  protected:

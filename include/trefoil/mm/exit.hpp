@@ -36,13 +36,14 @@ void mappings<P>::exit_mmap() noexcept {
   // Whoever holds the identity may have subscribed meanwhile.
   if (owner_.notifiers().any()) owner_.notifiers().release();
   // Tables that two VMAs share go with the second: below it nothing is mapped any more.
+  typename frame_allocator<P>::zeroed_batch tables(frames());
   for (tree_iterator v = vmas_.begin(); v != vmas_.end();) {
     const std::uint64_t start = v->start;
     const std::uint64_t end = v->end;
     ++v;
     const std::uint64_t ceiling =
         v == vmas_.end() ? kernel<P>::user_entries * span_of_entry(top_level) : v->start;
-    free_tables(frames(), pgd_.entries(), top_level, 0, start, end, 0, ceiling);
+    free_tables(frames(), tables, pgd_.entries(), start, end, 0, ceiling);
   }
   vmas_.clear(gone);
   owner_.publish(nullptr);

@@ -42,10 +42,12 @@ class file_contents {
   ~file_contents() {
     if (top_ == physical{0}) return;
     free_pages(frames_, frames_.table(top_), 0, reach(levels_), levels_);
+    typename frame_allocator<P>::zeroed_batch gone(frames_);
     if (levels_ > 1) {
-      free_tables(frames_, frames_.table(top_), levels_, 0, 0, reach(levels_), 0, reach(levels_));
+      free_tables(frames_, gone, frames_.table(top_), 0, reach(levels_), 0, reach(levels_),
+                  levels_);
     }
-    frames_.free_zeroed(top_);
+    gone.put(top_);
   }
   file_contents(const file_contents&) = delete;
   file_contents& operator=(const file_contents&) = delete;

@@ -139,13 +139,40 @@ class frame_allocator {
 
   /// Takes a frame back that holds nothing but zeros, as page tables do once they are empty: it need
   /// not be zeroed again. Precondition: as free(). (quicklists had this for page tables)
-  void free_zeroed(physical frame) noexcept {
-    const frame_number number = number_of(frame);
-    const typename spinlock<P>::guard locked(lock_);
-    counts_[number].store(zeroed_, std::memory_order_relaxed);  // read under the same lock
-    zeroed_ = number;
-    --in_use_;
-  }
+  void free_zeroed(physical frame) noexcept { zeroed_batch(*this).put(frame); }
+
+  /// Frames that hold nothing but zeros on their way back, any number of them under one lock.
+  class zeroed_batch {
+   public:
+    explicit zeroed_batch(frame_allocator& frames) noexcept : frames_(frames) {}
+    /// They are free from here on. Context: `atomic` and above.
+    ~zeroed_batch() {
+      if (size_ == 0) return;
+      const typename spinlock<P>::guard locked(frames_.lock_);
+      // relaxed: read under the same lock
+      frames_.counts_[last_].store(frames_.zeroed_, std::memory_order_relaxed);
+      frames_.zeroed_ = first_;
+      frames_.in_use_ -= size_;
+    }
+    zeroed_batch(const zeroed_batch&) = delete;
+    zeroed_batch& operator=(const zeroed_batch&) = delete;
+
+    /// As free_zeroed(), but when this goes. Context: any. Cost: a store; no lock.
+    void put(physical frame) noexcept {
+      const frame_number number = number_of(frame);
+      if (size_ == 0) last_ = number;
+      // relaxed: it is ours until all go back, and read under the lock afterwards
+      frames_.counts_[number].store(first_, std::memory_order_relaxed);
+      first_ = number;
+      ++size_;
+    }
+
+   private:
+    frame_allocator& frames_;
+    frame_number first_ = 0;  // of a list as that of the allocator
+    frame_number last_ = 0;
+    std::size_t size_ = 0;
+  };
 
   /// Frames on their way back, many at a time under one lock: 64 that are neighbours nowhere, or up to
   /// 16 MiB that are. (mmu_gather, free_pages_and_swap_cache)

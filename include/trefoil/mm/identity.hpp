@@ -25,7 +25,7 @@ enum class dumpable : std::uint8_t { no, user, root };
 /// lock of the mappings, because one who holds no more than this may wait for it (reap()).
 ///
 /// All that a dead address space still occupies is one block with this tier and the counts in it: at
-/// most 256 bytes, in which a ledger has room for an account of 88. The other tiers' storage goes with
+/// most 256 bytes, in which a ledger has room for an account of 80. The other tiers' storage goes with
 /// them.
 ///
 /// Teardown: at level `any`. It gives the user namespace back, whose own last put defers itself, and

@@ -184,7 +184,8 @@ void mappings<P>::zap(std::uint64_t start, std::uint64_t end) noexcept {
 template <class P>
 void mappings<P>::free_tables_between(std::uint64_t start, std::uint64_t end) noexcept {
   const tree_iterator above = vmas_.find(start);
-  free_tables(frames(), pgd_.entries(), top_level, 0, start, end, vmas_.gap_floor(above),
+  typename frame_allocator<P>::zeroed_batch tables(frames());
+  free_tables(frames(), tables, pgd_.entries(), start, end, vmas_.gap_floor(above),
               above == vmas_.end() ? kernel<P>::user_entries * span_of_entry(top_level)
                                    : above->start);
 }

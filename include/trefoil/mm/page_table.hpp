@@ -141,13 +141,12 @@ std::size_t free_pages(frame_allocator<P>& frames, std::uint64_t* top, std::uint
   return pages;
 }
 
-/// Frees the tables that map some of [start, end) and nothing outside [floor, ceiling): the gap that
-/// is left where nothing is mapped any more. `table` is one of level `level` that maps `base` and
-/// what follows; it stays itself. Precondition: they hold no pages. (free_pgd_range)
+namespace detail {
+
 template <class P>
-void free_tables(frame_allocator<P>& frames, std::uint64_t* table, int level, std::uint64_t base,
-                 std::uint64_t start, std::uint64_t end, std::uint64_t floor,
-                 std::uint64_t ceiling) noexcept {
+void free_tables(frame_allocator<P>& frames, typename frame_allocator<P>::zeroed_batch& gone,
+                 std::uint64_t* table, int level, std::uint64_t base, std::uint64_t start,
+                 std::uint64_t end, std::uint64_t floor, std::uint64_t ceiling) noexcept {
   const std::uint64_t span = span_of_entry(level);
   std::uint64_t at = base + (start > base ? (start - base) / span * span : 0);
   for (std::size_t index = table_index(at, level); at < end && index < table_entries;
@@ -155,13 +154,25 @@ void free_tables(frame_allocator<P>& frames, std::uint64_t* table, int level, st
     if (table[index] == 0) continue;
     const physical below = frame_of(table[index]);
     if (level > 2) {
-      free_tables(frames, frames.table(below), level - 1, at, start, end, floor, ceiling);
+      free_tables(frames, gone, frames.table(below), level - 1, at, start, end, floor, ceiling);
     }
     if (at >= floor && at + span <= ceiling) {
       table[index] = 0;
-      frames.free_zeroed(below);
+      gone.put(below);
     }
   }
+}
+
+}  // namespace detail
+
+/// Frees the tables that map some of [start, end) and nothing outside [floor, ceiling): the gap that
+/// is left where nothing is mapped any more. `top` is a table of level `from`; it stays itself. The
+/// frames go when `gone` goes. Context: that of whoever has the tables locked. Precondition: they hold no pages. (free_pgd_range)
+template <class P>
+void free_tables(frame_allocator<P>& frames, typename frame_allocator<P>::zeroed_batch& gone,
+                 std::uint64_t* top, std::uint64_t start, std::uint64_t end, std::uint64_t floor,
+                 std::uint64_t ceiling, int from = top_level) noexcept {
+  detail::free_tables(frames, gone, top, from, 0, start, end, floor, ceiling);
 }
 
 }  // namespace trefoil::mm
