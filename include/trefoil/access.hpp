@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "trefoil/context.hpp"
-#include "trefoil/lazy_slots.hpp"
+#include "trefoil/deferred.hpp"
 #include "trefoil/ref.hpp"
 #include "trefoil/staged.hpp"
 
@@ -35,7 +35,7 @@ struct access {
 
   template <class T, class Tier>
   static bool try_get(T& o) noexcept {
-    return o.counts.template try_get<facts<T>::template index<Tier>>();
+    return o.template try_get<facts<T>::template index<Tier>>();
   }
 
   template <class T, class Tier>
@@ -45,7 +45,7 @@ struct access {
 
   template <class T, class Tier>
   static bool mint(T& o) noexcept {
-    return o.counts.template mint<facts<T>::template index<Tier>>();
+    return o.template mint<facts<T>::template index<Tier>>();
   }
 
   template <class T, class Tier>
@@ -69,11 +69,22 @@ struct access {
     get<T, Tier>(*held.address());
     return wrap<T, Tier>(held.address());
   }
-  template <class T>
-  using lazy_slots = detail::lazy_slots<platform_of<T>, typename facts<T>::traits::reclaimer, T>;
   template <class T, class Tier>
   static Tier* tier(T* o) noexcept {
     return o->template tier<facts<T>::template index<Tier>>();
+  }
+
+  template <class T, class Tier>
+  static bool kill(T& o, void (*confirmed)(Tier&) noexcept) noexcept {
+    return killing<T>::template begin<facts<T>::template index<Tier>>(o, confirmed);
+  }
+  template <class T, class Tier>
+  static bool try_get_live(T& o) noexcept {
+    return o.template try_get_live<facts<T>::template index<Tier>>();
+  }
+  template <class T, class Tier>
+  static bool live(T& o) noexcept {
+    return o.template cpu_count<facts<T>::template index<Tier>>().live();
   }
 
   template <class T>

@@ -16,9 +16,6 @@
 
 namespace trefoil::detail {
 
-/// Where a drop happens, if only the thread's state knows.
-struct wherever {};
-
 template <class T>
 class birth;
 
@@ -142,9 +139,11 @@ class birth<basic_staged<Traits, Tiers...>> {
     o.run.set(nullptr);
     if constexpr (is_findable<Traits>()) o.pins.begin();  // others are constructed anew
     o.counts.begin();
+    if (!o.take_cells(here)) return false;
     if (!construct_from<N - 1>(o, here, refused, unwind, std::forward<Args>(args)...)) return false;
     unwind.object = nullptr;
     o.counts.finish();
+    o.open_per_cpu();
     return true;
   }
 

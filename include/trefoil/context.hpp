@@ -184,16 +184,12 @@ class [[nodiscard]] basic_scope {
   // Not drained so far means that must_postpone() held because of the nesting alone.
   TREFOIL_COLD void close_with_work() noexcept {
     node* const work = state_.postponed_.take_all();
-    node* last = work;
-    while (last->next.get() != nullptr) last = last->next.get();
-    last->next.set(saved_postponed_);
+    last_of(work)->next.set(saved_postponed_);
     saved_postponed_ = work;
   }
 
   TREFOIL_COLD void put_back(node* chain) noexcept {
-    node* last = chain;
-    while (last->next.get() != nullptr) last = last->next.get();
-    state_.postponed_.push_chain(*chain, *last);
+    state_.postponed_.push_chain(*chain, *last_of(chain));
   }
 
   state<P>& state_;

@@ -49,7 +49,8 @@
 /// tier k and marks the inner ones `owned` with a plain store, tears down, looks whether a teardown
 /// MINTED a reference to an inner tier meanwhile (`ref_from_tier`), and goes on: no read-modify-write
 /// at all. Minting turns `owned` fields back into counted ones, by a read-modify-write, and from
-/// there on the ordinary rules hold. For FINDABLE objects the closing store is a compare-exchange.
+/// there on the ordinary rules hold. For FINDABLE objects the closing store is a compare-exchange. An
+/// object that a CPU has ever PINNED has no unique owner: who pins it may share what is inside.
 ///
 /// | operation          | order                       | why                                                        |
 /// | ------------------ | --------------------------- | ---------------------------------------------------------- |

@@ -24,28 +24,6 @@ struct deferred {
   typename P::template cell<work> run;
 };
 
-/// A node that stands for no teardown: something that a reclaimer does beside them, and does not
-/// count. Whoever makes one keeps it alive until it has run.
-template <class P>
-struct errand : deferred<P> {
-  using errand_work = void (*)(errand&) noexcept;
-
-  constexpr explicit errand(errand_work what) noexcept
-      : deferred<P>{typename P::template cell<deferred<P>*>(nullptr),
-                    typename P::template cell<typename deferred<P>::work>(&go)},
-        work(what) {}
-
-  [[nodiscard]] static bool is(const deferred<P>& n) noexcept { return n.run.get() == &go; }
-
-  const errand_work work;
-
- private:
-  static void go(deferred<P>& n) noexcept {
-    auto& self = static_cast<errand&>(n);
-    self.work(self);  // not touched afterwards: it may be gone, or sent again
-  }
-};
-
 /// Calls `run` of every node of a chain, first to last. Context: the level that the teardowns need;
 /// each looks for itself and defers what is not allowed here.
 template <class P>
@@ -55,6 +33,13 @@ void run_chain(deferred<P>* node) noexcept {
     node->run.get()(*node);
     node = next;
   }
+}
+
+/// The end of a chain, which is not empty. Context: any.
+template <class P>
+[[nodiscard]] deferred<P>* last_of(deferred<P>* node) noexcept {
+  while (deferred<P>* const next = node->next.get()) node = next;
+  return node;
 }
 
 }  // namespace trefoil

@@ -2,7 +2,9 @@
 /// @file
 /// How a staged object lies in memory.
 ///
-///     | node (16) | counts (8) | key? | pinned? | tier N-1 | ... | tier 0 |        outside tiers: a pointer
+///     | node (16) | counts (8) | key? | pinned? | per-CPU counts? | tier N-1 | ... | tier 0 |
+///
+/// Of tiers placed outside there is a pointer.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +15,7 @@
 #include "trefoil/context.hpp"
 #include "trefoil/deferred.hpp"
 #include "trefoil/part.hpp"
+#include "trefoil/per_cpu_count.hpp"
 #include "trefoil/pool.hpp"
 #include "trefoil/staged_facts.hpp"
 #include "trefoil/tier.hpp"
@@ -27,9 +30,24 @@ struct parts<std::index_sequence<I...>, Tiers...>
     : part<sizeof...(Tiers) - 1 - I, typename nth<sizeof...(Tiers) - 1 - I, Tiers...>::type,
            placement_of<typename nth<sizeof...(Tiers) - 1 - I, Tiers...>::type>()>... {};
 
+/// The per-CPU count of tier K; empty if that is counted with the others.
+template <std::size_t K, class P, bool PerCpu>
+struct count_per_cpu {};
+template <std::size_t K, class P>
+struct count_per_cpu<K, P, true> {
+  per_cpu_count<P> per_cpu;
+};
+template <class Indices, class P, class... Tiers>
+struct counts_per_cpu;
+template <std::size_t... I, class P, class... Tiers>
+struct counts_per_cpu<std::index_sequence<I...>, P, Tiers...>
+    : count_per_cpu<I, P, counted_per_cpu<Tiers>()>... {};
+
 /// Header, parts and memory of an object; no behaviour beyond that.
 template <class Traits, class... Tiers>
 class layout : protected header<Traits, Tiers...>,
+               protected counts_per_cpu<std::index_sequence_for<Tiers...>,
+                                        typename Traits::platform, Tiers...>,
                protected parts<std::index_sequence_for<Tiers...>, Tiers...> {
  protected:
   using P = typename Traits::platform;
@@ -63,6 +81,20 @@ class layout : protected header<Traits, Tiers...>,
   template <class Block>
   using memory_of_block =
       typename Traits::storage::template source<P, sizeof(Block), alignof(Block), raw_blocks<P>>;
+
+  template <std::size_t K>
+  static constexpr bool is_per_cpu = counted_per_cpu<nth_tier<K>>();
+  template <std::size_t K>
+  [[nodiscard]] per_cpu_count<P>& cpu_count() noexcept {
+    return static_cast<count_per_cpu<K, P, true>&>(*this).per_cpu;
+  }
+
+  /// Memory for the per-CPU counts. False: none; free() gives back what was had.
+  [[nodiscard]] bool take_cells(context::level here) noexcept {
+    return [&]<std::size_t... K>(std::index_sequence<K...>) {
+      return (take_cells_of<K>(here) && ...);
+    }(std::index_sequence_for<Tiers...>{});
+  }
 
   template <std::size_t K>
   [[nodiscard]] nth_tier<K>* tier() noexcept {
@@ -106,10 +138,27 @@ class layout : protected header<Traits, Tiers...>,
   }
 
   void free(context::level here) noexcept {
+    [&]<std::size_t... K>(std::index_sequence<K...>) {
+      (give_back_cells_of<K>(here), ...);
+    }(std::index_sequence_for<Tiers...>{});
     memory_of_object<self>::release(static_cast<self*>(this), here);
   }
 
   static std::size_t trim() noexcept { return memory_of_object<self>::trim(); }
+
+ private:
+  template <std::size_t K>
+  [[nodiscard]] bool take_cells_of(context::level here) noexcept {
+    if constexpr (is_per_cpu<K>) {
+      return cpu_count<K>().take_cells(here);
+    } else {
+      return true;
+    }
+  }
+  template <std::size_t K>
+  void give_back_cells_of(context::level here) noexcept {
+    if constexpr (is_per_cpu<K>) cpu_count<K>().give_back_cells(here);
+  }
 };
 
 }  // namespace trefoil::detail

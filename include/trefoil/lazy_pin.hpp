@@ -31,15 +31,15 @@
 /// and not for objects that are found without a reference (findable.hpp): what is pinned must be held
 /// first. That is what distinguishes it from a hazard pointer, and why it needs no fence.
 ///
-/// In the child of a fork() the pins of threads that are not there stay.
+/// In the child of a fork() the pins of threads that are not there stay. After worker::shutdown() what
+/// a CPU misses waits for the next flush() or help().
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 #include "trefoil/access.hpp"
+#include "trefoil/lazy_slots.hpp"
 #include "trefoil/ref.hpp"
 #include "trefoil/staged_facts.hpp"
 #include "trefoil/tier.hpp"
@@ -78,9 +78,7 @@ class lazy_pin {
   static_assert(!std::is_const_v<T>, "trefoil: a lazy_pin is of the object's own type");
 
   using Tier = lazy_tier<T>;
-  using slots = detail::access::lazy_slots<T>;
-  template <class Other>
-  static constexpr std::size_t index = detail::facts<T>::template index<Other>;
+  using slots = detail::lazy_slots<T>;
 
  public:
   using object_type = T;

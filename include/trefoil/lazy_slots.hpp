@@ -35,15 +35,20 @@
 #include "trefoil/context.hpp"
 #include "trefoil/deferred.hpp"
 #include "trefoil/deferred_list.hpp"
-#include "trefoil/platform.hpp"
+#include "trefoil/errand.hpp"
+#include "trefoil/fork_handler.hpp"
+#include "trefoil/staged_facts.hpp"
 #include "trefoil/take_all_list.hpp"
 
 namespace trefoil::detail {
 
-/// The slots of one type of objects: one set per process, constant-initialised, never destroyed. R
-/// runs errands.
-template <class P, class R, class Object>
+/// The slots of one type of objects: one set per process, constant-initialised, never destroyed. Its
+/// reclaimer runs errands.
+template <class Object>
 class TREFOIL_ONE_PER_PROCESS lazy_slots {
+  using P = typename facts<Object>::traits::platform;
+  using R = typename facts<Object>::traits::reclaimer;
+
  public:
   using node = deferred<P>;
 
@@ -58,6 +63,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   /// A slot for a CPU; null without memory. Slots given up are used again, and never freed.
   /// Level: `process`.
   [[nodiscard]] static slot* take() noexcept {
+    fork_handler_.ask(&after_fork);
     for (slot* s = first(); s != nullptr; s = s->next) {
       bool free = false;
       // acquire: pairs with give_up(); what its last CPU did to it is over
@@ -79,6 +85,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   }
 
   /// Precondition: it pins nothing. What is in its inbox the errand will find. Context: any.
+  /// release: pairs with take().
   static void give_up(slot& s) noexcept { s.taken.store(false, std::memory_order_release); }
 
   /// Pins an object, in place of the one that was pinned here before. By the slot's CPU, which has a
@@ -169,9 +176,13 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
     if (waiting && !on_its_way_.exchange(true, std::memory_order_acq_rel)) R::send_later(self);
   }
 
+  /// An errand that was on its way is on no way here (errand.hpp). relaxed: there is one thread.
+  static void after_fork() noexcept { on_its_way_.store(false, std::memory_order_relaxed); }
+
   static inline constinit typename P::template atomic<slot*> first_{nullptr};
   static inline constinit typename P::template atomic<bool> on_its_way_{false};
   static inline constinit errand<P> errand_{&look};
+  static inline constinit fork_handler<P> fork_handler_{};
 };
 
 }  // namespace trefoil::detail

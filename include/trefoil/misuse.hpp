@@ -26,6 +26,8 @@ namespace trefoil {
 /// | `help_refused`       | help() or poll() in a teardown or below the level they need | they return 0        |
 /// | `slot_at_any`        | a locking slot was used at level `any`              | load: empty; store: refused  |
 /// | `trim_refused`       | pool trim below `process`                           | trim returns 0               |
+/// | `kill_refused`       | a kill that has to wait, of an inline-only object below `process` | kill returns false |
+/// |                      | or the kernel refuses membarrier(2), which it did not before | leak              |
 enum class misuse : std::uint8_t {
   add_overflow,
   add_not_zero_overflow,
@@ -39,10 +41,11 @@ enum class misuse : std::uint8_t {
   help_refused,
   slot_at_any,
   trim_refused,
+  kill_refused,
 };
 
 /// How many kinds there are.
-inline constexpr std::size_t misuse_kinds = 12;
+inline constexpr std::size_t misuse_kinds = 13;
 
 /// One line of English for a kind. Context: any. Cost: a table look-up.
 [[nodiscard]] constexpr const char* describe(misuse kind) noexcept {
@@ -60,6 +63,7 @@ inline constexpr std::size_t misuse_kinds = 12;
       return "help or poll called in a teardown or at too low a level; refused";
     case misuse::slot_at_any: return "locking slot used at level any; refused";
     case misuse::trim_refused: return "pool trim below level process; refused";
+    case misuse::kill_refused: return "a kill cannot wait for other CPUs here; refused or leaked";
   }
   return "unknown misuse";
 }

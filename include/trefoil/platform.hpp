@@ -30,6 +30,11 @@
 /// | `wake_one`, `wake_all(atomic<uint32_t>&) noexcept` | wakes waiters; callable at level `any`; uses the address alone |
 /// | `start_thread(void (*)()) noexcept` | runs a function on a thread of its own, signals blocked; false: none to be had |
 /// | `in_forked_child(void (*)()) noexcept` | asks for a call in the child after a fork()              |
+/// | `lanes() noexcept`                  | how many cells a per-CPU count has, the same number always; level `process`; else 1 |
+/// | `lane() noexcept`                   | which of them whoever runs now adds to, by an atomic add |
+/// | `add_in_section(const atomic<uint64_t>&, uint64_t) noexcept` | restartable sections (os/cpu_sections.hpp): adds to the CPU's cell, or false; acquires what opened it |
+/// | `sections_work() noexcept`          | whether they do, always the same; level `process` the first time |
+/// | `restart_sections() noexcept`       | all that are under way are made, or begin anew; false: refused; level `process` |
 /// | `enter(region)`, `leave(region)`    | told when a thread goes through a part of the mechanism   |
 #pragma once
 
@@ -54,6 +59,9 @@ class plain_cell {
  private:
   T value_;
 };
+
+/// From a cell of a per-CPU count to that of the same count on the next CPU, in bytes (cpu_cells.hpp).
+inline constexpr std::size_t cell_stride = 1024;
 
 /// A request to be called when the present thread ends. Embedded in what wants the call.
 struct thread_exit_hook {

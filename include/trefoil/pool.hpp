@@ -195,7 +195,7 @@ class TREFOIL_ONE_PER_PROCESS pool {
 
   static void put_back(node* chain) noexcept {
     if (chain == nullptr) return;
-    shared_.push_chain(*chain, last_of(*chain));
+    shared_.push_chain(*chain, *last_of(chain));
   }
 
   /// As put_back(), of a chain too long to walk to its end: what others gave back since it was taken
@@ -204,15 +204,9 @@ class TREFOIL_ONE_PER_PROCESS pool {
     while (chain != nullptr && !shared_.put_if_empty(*chain)) {
       node* const newer = shared_.take_if_any();
       if (newer == nullptr) continue;
-      last_of(*newer).next.set(chain);
+      last_of(newer)->next.set(chain);
       chain = newer;
     }
-  }
-
-  [[nodiscard]] static node& last_of(node& chain) noexcept {
-    node* last = &chain;
-    while (node* const next = last->next.get()) last = next;
-    return *last;
   }
 
   static void register_thread() noexcept {

@@ -9,6 +9,7 @@
 
 #include "trefoil/context.hpp"
 #include "trefoil/deferred.hpp"
+#include "trefoil/errand.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/platform.hpp"
 #include "trefoil/reclaimer.hpp"
@@ -39,21 +40,13 @@ class reclaim_queue {
   bool defer(node& n) noexcept {
     const inside<P, region::reclaimer> mark;
     tally_.deferred_one();
-    if (P::state().runner() == this) {
-      again_.push(n);
-      return false;
-    }
-    return incoming_.push(n);
+    return add(n);
   }
 
   /// Adds an errand. As defer(), but not counted.
   bool send(errand<P>& e) noexcept {
     const inside<P, region::reclaimer> mark;
-    if (P::state().runner() == this) {
-      again_.push(e);
-      return false;
-    }
-    return incoming_.push(e);
+    return add(e);
   }
 
   /// The errand that runs now is to run again, but not at once: when the next run() begins. By
@@ -125,18 +118,28 @@ class reclaim_queue {
   [[nodiscard]] reclaimer_tally<P>& tally() noexcept { return tally_; }
 
   /// In the child of a fork(): the thread that had the right to run does not exist here, unless the
-  /// caller has it himself; nor do those that wait for barriers, which stand on their stacks.
+  /// caller has it himself. Errands are forgotten: barriers stand on the stacks of threads that wait
+  /// for them there, and one that was being taken here would be lost without a trace.
   void after_fork(bool caller_runs) noexcept {
     if (!caller_runs) runner_.store(nobody, std::memory_order_relaxed);
-    batch_.set(without_barriers(batch_.get()));
-    put_in_front(again_, without_barriers(again_.take_if_any()));
-    put_in_front(incoming_, without_barriers(incoming_.take_if_any()));
+    batch_.set(without_errands(batch_.get()));
+    later_.set(nullptr);
+    put_in_front(again_, without_errands(again_.take_if_any()));
+    put_in_front(incoming_, without_errands(incoming_.take_if_any()));
   }
 
  private:
   static constexpr std::uint32_t nobody = 0;
   static constexpr std::uint32_t running = 1;
   static constexpr std::uint32_t running_awaited = 2;
+
+  bool add(node& n) noexcept {
+    if (P::state().runner() == this) {
+      again_.push(n);
+      return false;
+    }
+    return incoming_.push(n);
+  }
 
   /// Returns the number of teardowns it was: 1, or 0 for an errand.
   std::size_t run_one(context::state<P>& here, node& n) noexcept {
@@ -192,26 +195,20 @@ class reclaim_queue {
     return n;
   }
 
-  [[nodiscard]] static bool is_barrier(node& n) noexcept {
-    return errand<P>::is(n) && static_cast<errand<P>&>(n).work == &pass;
-  }
-
   /// Errands that were to wait run first now.
   void take_later() noexcept {
     node* const first = later_.get();
     if (first == nullptr) return;
     later_.set(nullptr);
-    node* last = first;
-    while (node* const next = last->next.get()) last = next;
-    last->next.set(batch_.get());
+    last_of(first)->next.set(batch_.get());
     batch_.set(first);
   }
 
-  [[nodiscard]] static node* without_barriers(node* n) noexcept {
+  [[nodiscard]] static node* without_errands(node* n) noexcept {
     node* first = nullptr;
     node* last = nullptr;
     for (; n != nullptr; n = n->next.get()) {
-      if (is_barrier(*n)) continue;
+      if (errand<P>::is(*n)) continue;
       if (last == nullptr) {
         first = n;
       } else {
@@ -225,9 +222,7 @@ class reclaim_queue {
 
   static void put_in_front(take_all_list<P>& list, node* chain) noexcept {
     if (chain == nullptr) return;
-    node* last = chain;
-    while (node* const next = last->next.get()) last = next;
-    static_cast<void>(list.push_chain(*chain, *last));
+    static_cast<void>(list.push_chain(*chain, *last_of(chain)));
   }
 
   [[nodiscard]] static node* reversed(node* n) noexcept {

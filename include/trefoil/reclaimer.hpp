@@ -33,6 +33,7 @@
 #include <cstdint>
 
 #include "trefoil/deferred.hpp"
+#include "trefoil/errand.hpp"
 
 namespace trefoil {
 

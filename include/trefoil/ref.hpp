@@ -147,7 +147,7 @@ class ref {
   template <class Higher>
     requires outside_of<Higher, T, Tier>
   [[nodiscard]] ref<T, Higher> promote() const noexcept {
-    const bool got = object_ != nullptr && object_->counts.template try_get<index<Higher>>();
+    const bool got = object_ != nullptr && object_->template try_get<index<Higher>>();
     return ref<T, Higher>(got ? object_ : nullptr);
   }
 
@@ -202,18 +202,19 @@ class ref {
   [[nodiscard]] T* address() const noexcept { return object_; }
 
   /// References that Counted has now, the collective one of the tier outside it included; stale as
-  /// soon as it is read. For diagnosis. Context: any. One relaxed load.
+  /// soon as it is read. For diagnosis. Context: any. One relaxed load; of a tier counted per CPU, one for
+  /// each CPU.
   template <class Counted = Tier>
     requires tier_of<Counted, T>
   [[nodiscard]] std::uint64_t use_count() const noexcept {
-    return object_ == nullptr ? 0 : object_->counts.template holders<index<Counted>>();
+    return object_ == nullptr ? 0 : object_->template holders<index<Counted>>();
   }
 
   /// Whether the count of a tier has been pinned by a misuse: the object is kept for ever.
   template <class Counted = Tier>
     requires tier_of<Counted, T>
   [[nodiscard]] bool saturated() const noexcept {
-    return object_ != nullptr && object_->counts.template saturated<index<Counted>>();
+    return object_ != nullptr && object_->template saturated<index<Counted>>();
   }
 
   [[nodiscard]] friend bool operator==(const ref& a, std::nullptr_t) noexcept {

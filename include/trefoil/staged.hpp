@@ -23,9 +23,10 @@
 #include "trefoil/attributes.hpp"
 #include "trefoil/birth.hpp"
 #include "trefoil/context.hpp"
+#include "trefoil/counting.hpp"
 #include "trefoil/deferred.hpp"
 #include "trefoil/deferred_list.hpp"
-#include "trefoil/layout.hpp"
+#include "trefoil/killing.hpp"
 #include "trefoil/lazy_slots.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/staged_facts.hpp"
@@ -47,7 +48,7 @@ class static_object;
 
 /// An object that dies in stages. See the head of this file; `Tiers` outermost first, at least one.
 template <class Traits, class... Tiers>
-class basic_staged : detail::layout<Traits, Tiers...> {
+class basic_staged : detail::counting<Traits, Tiers...> {
   static_assert(sizeof...(Tiers) >= 1, "trefoil: a staged object has at least one tier");
   static_assert((detail::check_tier<Tiers>::passed && ...));
   static_assert(((detail::count_of<Tiers, Tiers...> == 1) && ...),
@@ -56,7 +57,7 @@ class basic_staged : detail::layout<Traits, Tiers...> {
       staged_traits<Traits>,
       "trefoil: the traits name platform, counts, reclaimer and storage (staged_facts.hpp)");
 
-  using base = detail::layout<Traits, Tiers...>;
+  using base = detail::counting<Traits, Tiers...>;
   using self = basic_staged;
   using P = typename Traits::platform;
   using R = typename Traits::reclaimer;
@@ -73,7 +74,10 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   static_assert(lazy_tiers == 0 || runs_errands<R, P>,
                 "trefoil: a tier that is pinned lazily needs a reclaimer that runs errands, as "
                 "worker and polled do");
-  using lazy_slots = detail::lazy_slots<P, R, basic_staged>;
+
+  static_assert(!(detail::is_findable<Traits>() && (detail::counted_per_cpu<Tiers>() || ...)),
+                "trefoil: findable objects are not counted per CPU: a finder with a stale pointer "
+                "would count in cells that are another object's");
 
   static_assert(
       detail::is_findable<Traits>() || !detail::has_key<Traits>,
@@ -107,8 +111,9 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   }
 
   /// Some drop, somewhere, could need the reclaimer: false if every teardown is legal at level `any`,
-  /// and none waits for lazy pins.
-  static constexpr bool may_defer = needed<0>() != context::any || lazy_tiers != 0;
+  /// none waits for lazy pins, and no per-CPU count is to be killed.
+  static constexpr bool may_defer =
+      needed<0>() != context::any || lazy_tiers != 0 || (detail::counted_per_cpu<Tiers>() || ...);
 
   basic_staged(const basic_staged&) = delete;
   basic_staged& operator=(const basic_staged&) = delete;
@@ -120,19 +125,18 @@ class basic_staged : detail::layout<Traits, Tiers...> {
   friend class static_object;
   template <class>
   friend class detail::birth;
+  template <class>
+  friend class detail::killing;
   template <class, class...>
   friend class detail::layout;
+  template <class, class...>
+  friend class detail::counting;
   friend struct detail::access;
 
   constexpr basic_staged() noexcept = default;
   ~basic_staged() = default;
 
   // ---- references --------------------------------------------------------------------------------
-
-  template <std::size_t K>
-  TREFOIL_NONBLOCKING void get() noexcept {
-    this->counts.template get<K>();
-  }
 
   /// Nobody but the caller, who has a reference to tier K, can come near the object any more: it is
   /// his without a count. Not so if a CPU pins it, who may share what it pins; that is
@@ -145,6 +149,12 @@ class basic_staged : detail::layout<Traits, Tiers...> {
 
   template <std::size_t K, class Where>
   TREFOIL_ALWAYS_INLINE void put(Where where) noexcept {
+    if (this->template put_here<K>()) put_counted<K>(where);
+  }
+
+  /// A reference among the object's counts.
+  template <std::size_t K, class Where>
+  TREFOIL_ALWAYS_INLINE void put_counted(Where where) noexcept {
     if (claim<K>()) {
       end_of_unique_owner<K>(where);
     } else if (this->counts.template put<K>()) {
@@ -154,11 +164,17 @@ class basic_staged : detail::layout<Traits, Tiers...> {
 
   template <std::size_t K, std::size_t J, class Where>
   TREFOIL_ALWAYS_INLINE void move_reference(Where where) noexcept {
-    if (this->counts.template move<K, J>()) last_dropped<K>(where);
+    if constexpr (base::template is_per_cpu<K> || base::template is_per_cpu<J>) {
+      this->template get<J>();
+      put<K>(where);
+    } else if (this->counts.template move<K, J>()) {
+      last_dropped<K>(where);
+    }
   }
 
   template <std::size_t K>
   void put_into(basic_deferred_list<P>& list) noexcept {
+    if (!this->template put_here<K>()) return;
     if (claim<K>()) {
       this->counts.template close<K>();
     } else if (!this->counts.template put<K>()) {
@@ -267,7 +283,7 @@ class basic_staged : detail::layout<Traits, Tiers...> {
     if constexpr (detail::pinned_lazily<nth_tier<K>>()) {
       if (!this->pins.was_pinned()) return false;
       this->run.set(&resume<K>);
-      return lazy_slots::hand_over(*this);
+      return detail::lazy_slots<basic_staged>::hand_over(*this);
     } else {
       return false;
     }

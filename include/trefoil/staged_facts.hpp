@@ -39,6 +39,9 @@ class basic_staged;
 
 namespace detail {
 
+/// Where a drop happens, if only the thread's state knows.
+struct wherever {};
+
 template <class Traits>
 consteval bool is_findable() {
   if constexpr (requires { Traits::findable; }) {

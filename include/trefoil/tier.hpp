@@ -14,6 +14,7 @@
 /// | `static constexpr auto placement = trefoil::placement::outside;` | its storage is its own and goes at its teardown, so that an object whose outer tiers are big is small once they are gone |
 /// | `static constexpr bool no_defer = true;`           | its teardown ought never to be deferred: `drop(token)` of a level too low does not compile, a run-time deferral is reported |
 /// | `static constexpr bool lazy_pins = true;`          | CPUs may keep it alive without a count (lazy_pin.hpp); one tier of an object at most |
+/// | `static constexpr bool per_cpu_count = true;`      | its references are counted per CPU until kill() (kill.hpp) |
 /// | `static bool init(Tier&) noexcept;`                | second half of construction that may refuse: false undoes what was built |
 ///
 /// Tiers may point inwards (they are handed references to all tiers inside them), never outwards.
@@ -60,6 +61,15 @@ template <class Tier>
 consteval bool pinned_lazily() {
   if constexpr (requires { Tier::lazy_pins; }) {
     return Tier::lazy_pins;
+  } else {
+    return false;
+  }
+}
+
+template <class Tier>
+consteval bool counted_per_cpu() {
+  if constexpr (requires { Tier::per_cpu_count; }) {
+    return Tier::per_cpu_count;
   } else {
     return false;
   }

@@ -14,13 +14,11 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "trefoil/attributes.hpp"
-#include "trefoil/counts.hpp"
-#include "trefoil/misuse.hpp"
+#include "trefoil/single_count.hpp"
 
 namespace trefoil {
 
@@ -29,13 +27,13 @@ namespace detail {
 template <class P, std::size_t N, std::size_t Alignment>
 class separate_counts {
   using word = std::uint32_t;
-  using field = biased_field<word, 32>;
+  using one_count = single_count<P, word>;
 
  public:
   static constexpr bool one_word = false;
 
   template <std::size_t K>
-  static constexpr std::uint64_t usable = field::usable;
+  static constexpr std::uint64_t usable = one_count::usable;
 
   constexpr separate_counts() noexcept = default;
   separate_counts(const separate_counts&) = delete;
@@ -44,10 +42,9 @@ class separate_counts {
   /// As in packed_counts. Every count is dead at this moment, in a new object as in a reused one.
   void begin() noexcept {}
 
-  /// release: pairs with the acquire of a finder's try_get().
   template <std::size_t K>
   void constructed() noexcept {
-    at<K>().store(field::dead + 1, std::memory_order_release);
+    at<K>().open();
   }
 
   template <std::size_t K>
@@ -57,26 +54,12 @@ class separate_counts {
 
   template <std::size_t K>
   TREFOIL_ALWAYS_INLINE void get() noexcept {
-    const word old = at<K>().fetch_add(1, std::memory_order_relaxed);
-    if (!field::takes_one_more(old)) [[unlikely]] {
-      pin(at<K>(), old <= field::dead ? misuse::add_on_zero : misuse::add_overflow);
-    }
+    at<K>().get();
   }
 
   template <std::size_t K>
   [[nodiscard]] bool try_get() noexcept {
-    word v = at<K>().load(std::memory_order_relaxed);
-    for (;;) {
-      if (v <= field::dead) return false;
-      if (v >= field::saturated) [[unlikely]]
-        return true;
-      if (at<K>().compare_exchange_weak(v, v + 1, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) {
-        if (v == field::last_usable) [[unlikely]]
-          pin(at<K>(), misuse::add_not_zero_overflow);
-        return true;
-      }
-    }
+    return at<K>().try_get();
   }
 
   template <std::size_t K>
@@ -86,16 +69,7 @@ class separate_counts {
 
   template <std::size_t K>
   [[nodiscard]] TREFOIL_ALWAYS_INLINE bool put() noexcept {
-    const word old = at<K>().fetch_sub(1, std::memory_order_release);
-    if (field::drops_to_alive(old)) [[likely]]
-      return false;
-    if (old == field::dead + 1) [[likely]] {
-      // acquire: pairs with the release of every earlier put of this tier.
-      static_cast<void>(at<K>().load(std::memory_order_acquire));
-      return true;
-    }
-    pin(at<K>(), old <= field::dead ? misuse::sub_underflow : misuse::add_overflow);
-    return false;
+    return at<K>().put();
   }
 
   /// Lower up first, so that the object is held throughout.
@@ -129,39 +103,27 @@ class separate_counts {
 
   template <std::size_t K>
   void revive() noexcept {
-    at<K>().fetch_add(1, std::memory_order_release);
+    at<K>().revive();
   }
 
   template <std::size_t K>
   [[nodiscard]] std::uint64_t holders() const noexcept {
-    return field::holders(counts_[K].references.load(std::memory_order_relaxed));
+    return counts_[K].references.holders();
   }
 
   template <std::size_t K>
   [[nodiscard]] bool saturated() const noexcept {
-    return counts_[K].references.load(std::memory_order_relaxed) >= field::saturated;
+    return counts_[K].references.saturated();
   }
 
  private:
-  struct alignas(std::max(Alignment, alignof(typename P::template atomic<word>))) count {
-    typename P::template atomic<word> references{field::dead};
+  struct alignas(std::max(Alignment, alignof(one_count))) count {
+    one_count references;
   };
 
   template <std::size_t K>
-  [[nodiscard]] auto& at() noexcept {
+  [[nodiscard]] one_count& at() noexcept {
     return counts_[K].references;
-  }
-
-  // As packed_counts::pin.
-  TREFOIL_COLD void pin(typename P::template atomic<word>& references, misuse kind) noexcept {
-    word v = references.load(std::memory_order_relaxed);
-    bool first = false;
-    do {
-      if (field::settled(v)) return;
-      first = field::unreported(v);
-    } while (!references.compare_exchange_weak(v, field::pinned, std::memory_order_relaxed,
-                                               std::memory_order_relaxed));
-    if (first) P::report(kind, this);
   }
 
   count counts_[N];

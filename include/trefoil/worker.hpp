@@ -212,7 +212,12 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
       const findings found = run_and_mark_asleep();
       if (!found.errands) pause = shortest_pause;
       if (found.more) continue;
-      pause = found.errands ? wait_a_while(ticket, pause) : wait(ticket);
+      if (!found.errands) {
+        P::wait(wakeups_, ticket);
+        continue;
+      }
+      wait_for(ticket, pause);
+      pause = std::min(2 * pause, longest_pause);
     }
     worker_state_.store(nullptr, std::memory_order_relaxed);
     life_.exchange(shut_down, std::memory_order_acq_rel);  // pairs with the RMW in flush()
@@ -238,20 +243,13 @@ class TREFOIL_ONE_PER_PROCESS basic_worker {
     return {.more = !asleep, .errands = errands};
   }
 
-  /// Sleeps until the next wake(); returns the next pause.
-  static std::uint32_t wait(std::uint32_t ticket) noexcept {
-    P::wait(wakeups_, ticket);
-    return shortest_pause;
-  }
-
-  /// The same, but no longer than `pause`.
-  static std::uint32_t wait_a_while(std::uint32_t ticket, std::uint32_t pause) noexcept {
+  /// Sleeps until the next wake(), but no longer than `pause` where the platform can tell.
+  static void wait_for(std::uint32_t ticket, std::uint32_t pause) noexcept {
     if constexpr (requires { P::wait_for(wakeups_, ticket, pause); }) {
       P::wait_for(wakeups_, ticket, pause);
     } else {
       P::wait(wakeups_, ticket);
     }
-    return std::min(2 * pause, longest_pause);
   }
 
   TREFOIL_COLD static bool attend() noexcept {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The child of a fork() has the objects but not the worker's thread: it starts another when it needs
 // one, and what was queued in the parent is queued in the child as well.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,75 +15,13 @@
 
 #include <gtest/gtest.h>
 
+#include "fork_child.hpp"
 #include "support.hpp"
 #include "watchdog.hpp"
 
 namespace {
 
 using namespace test;
-
-// In a child GoogleTest's macros would report to nobody.
-#define CHECK(condition)                                                                           \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      std::fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition);           \
-      return 1;                                                                                    \
-    }                                                                                              \
-  } while (false)
-
-/// Whether the child ended well.
-bool ended_well(pid_t child) {
-  int status = 0;
-  if (waitpid(child, &status, 0) != child) return false;
-  if (WIFSIGNALED(status)) std::fprintf(stderr, "the child died of signal %d\n", WTERMSIG(status));
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/// Runs f in a child; it returns the exit status.
-template <class F>
-bool in_child(F f) {
-  const pid_t child = fork();
-  if (child != 0) return child > 0 && ended_well(child);
-  watchdog::start();
-  _exit(f());
-}
-
-template <class P>
-using object = action<P, context::process>;
-
-/// Deferred work runs here, on a thread that is not this one.
-template <class P>
-int deferral_works() {
-  for (int i = 0; i < 3; ++i) {
-    std::atomic<int> torn_down{0};
-    std::thread::id where;
-    drop_at<P>(context::any, trefoil::make<object<P>>([&] {
-                 where = std::this_thread::get_id();
-                 torn_down.fetch_add(1);
-               }));
-    CHECK(trefoil::basic_worker<P>::flush());
-    CHECK(torn_down == 1);
-    CHECK(where != std::this_thread::get_id());
-  }
-  return 0;
-}
-
-/// A forked child that starts a thread is more than ThreadSanitizer supports.
-class fork_child : public testing::Test {
-#if defined(__SANITIZE_THREAD__)
- protected:
-  void SetUp() override { GTEST_SKIP() << "not under ThreadSanitizer"; }
-#endif
-};
-
-/// fork() among threads that allocate: AddressSanitizer of the compilers at hand leaves the child with
-/// its allocator's locks as they were.
-class fork_child_of_busy_threads : public fork_child {
-#if defined(__SANITIZE_ADDRESS__)
- protected:
-  void SetUp() override { GTEST_SKIP() << "not under AddressSanitizer"; }
-#endif
-};
 
 struct asleep;
 
@@ -165,8 +102,10 @@ struct ended;
 TEST_F(fork_child, of_a_parent_that_shut_it_down) {
   using P = own_threads<ended>;
   using worker = trefoil::basic_worker<P>;
+  ASSERT_TRUE(worker::start());
   ASSERT_EQ(deferral_works<P>(), 0);
   ASSERT_TRUE(worker::shutdown());
+  until_the_others_sleep();
   EXPECT_TRUE(in_child([] {
     std::atomic<int> torn_down{0};
     drop_at<P>(context::any, trefoil::make<object<P>>([&] { torn_down.fetch_add(1); }));
@@ -307,7 +246,7 @@ TEST_F(fork_child, of_the_worker_itself) {
                }
              }));
   flusher = std::thread([] { worker::flush(); });
-  for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // see above
+  until_the_others_sleep();  // the flusher has its barrier in the queue
   go.count_down();
   flusher.join();
   EXPECT_TRUE(ended_well(child));
@@ -334,8 +273,10 @@ TEST_F(fork_child, of_a_thread_that_helps) {
   std::atomic<int> torn_down{0};
   // One more than the worker runs at a time would be the ordinary way to get the right to run from
   // it; without its thread that is simpler, and the child sees a thread that it does not have.
+  ASSERT_TRUE(worker::start());
   ASSERT_EQ(deferral_works<P>(), 0);
   ASSERT_TRUE(worker::shutdown());
+  until_the_others_sleep();
   drop_at<P>(context::any, trefoil::make<object<P>>([&] {
                const int before = P::waits;
                worker::start();
@@ -365,23 +306,28 @@ TEST_F(fork_child, of_a_thread_that_has_the_dead_workers_place) {
     ASSERT_TRUE(worker::start());
     ASSERT_EQ(deferral_works<P>(), 0);
     ASSERT_TRUE(worker::shutdown());
+    until_the_others_sleep();
     // Somebody has the right to run while the others fork.
     std::atomic<int> torn_down{0};
     bool well = true;
     drop_at<P>(context::any, trefoil::make<object<P>>([&] {
                  std::vector<std::thread> crowd;
-                 std::latch all{3};
+                 // Nor does any of these start or end while another forks: see until_the_others_sleep().
+                 std::latch started{4};
+                 std::latch forked{3};
                  std::array<bool, 3> each{};
                  for (bool& ended : each) {
                    crowd.emplace_back([&] {
-                     all.arrive_and_wait();  // all three at once: one of them is where it was
+                     started.arrive_and_wait();  // all three at once: one of them is where it was
                      ended = in_child([] {
                        CHECK(worker::flush());
                        CHECK(worker::start());
                        return deferral_works<P>();
                      });
+                     forked.arrive_and_wait();
                    });
                  }
+                 started.count_down();
                  for (std::thread& t : crowd) t.join();
                  for (const bool ended : each) well = well && ended;
                  torn_down.fetch_add(1);
@@ -414,57 +360,6 @@ void forks_early::in_forked_child(void (*run)()) noexcept {
 TEST_F(fork_child, while_the_first_worker_is_about_to_start) {
   ASSERT_EQ(deferral_works<forks_early>(), 0);
   EXPECT_TRUE(forks_early::well);
-}
-
-struct poll_tag;
-
-TEST_F(fork_child, while_another_thread_polls) {
-  using P = own_threads<poll_tag>;
-  using polled = trefoil::basic_polled<P, poll_tag>;
-  using T = action<P, context::process, polled>;
-  std::latch began{1};
-  std::latch go{1};
-  drop_at<P>(context::any, trefoil::make<T>([&] {
-               began.count_down();
-               go.wait();
-             }));
-  std::thread poller([] { polled::poll(); });
-  began.wait();
-  EXPECT_TRUE(in_child([] {
-    std::atomic<int> torn_down{0};
-    drop_at<P>(context::any, trefoil::make<T>([&] { torn_down.fetch_add(1); }));
-    CHECK(polled::poll() == 1);  // the poller does not exist here
-    CHECK(torn_down == 1);
-    return 0;
-  }));
-  go.count_down();
-  poller.join();
-}
-
-struct pool_tag;
-
-TEST_F(fork_child_of_busy_threads, have_a_pool_that_trims) {
-  // Another thread may have been trimming at the time of the fork().
-  using P = own_threads<pool_tag>;
-  using pool = trefoil::pool<P, 4096, 16>;
-  std::atomic<bool> stop{false};
-  std::thread trimmer([&] {
-    while (!stop) {
-      for (int i = 0; i < 4; ++i) pool::release(pool::allocate(context::process), context::process);
-      pool::trim();
-    }
-  });
-  for (int i = 0; i < 50; ++i) {
-    EXPECT_TRUE(in_child([] {
-      std::array<void*, 100> blocks{};  // more than are at hand: some slabs are ours alone
-      for (void*& b : blocks) b = pool::allocate(context::process);
-      for (void* b : blocks) pool::release(b, context::process);
-      CHECK(pool::trim() != 0);
-      return 0;
-    })) << i;
-  }
-  stop = true;
-  trimmer.join();
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ struct stepped : own_threads<struct stepping> {
 
 TEST(lazy_pins, WhatACpuMissesIsFoundAtTheNextLookWithin64Milliseconds) {
   using mm = trefoil::basic_staged<traits_on<stepped>, areas, directory, bare>;
-  using slots = trefoil::detail::access::lazy_slots<mm>;
+  using slots = trefoil::detail::lazy_slots<mm>;
   life one;
   auto* const cpu = slots::take();
   auto user = make<mm>(trefoil::with<bare>(one));

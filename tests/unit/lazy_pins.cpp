@@ -37,7 +37,7 @@ class lazy_pins : public staged_test {
  protected:
   using mm = pinnable<Counts>;
   using pin = trefoil::lazy_pin<mm>;
-  using slots = trefoil::detail::access::lazy_slots<mm>;
+  using slots = trefoil::detail::lazy_slots<mm>;
 
   static ref<mm, areas> make_one() {
     ref<mm, areas> made = make<mm>();

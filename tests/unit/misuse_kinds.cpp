@@ -33,7 +33,7 @@ TEST(misuse_kinds, all_have_a_description_of_their_own) {
 
 TEST(misuse_kinds, are_constants) {
   static_assert(*describe(misuse::add_overflow) != '\0');
-  EXPECT_EQ(static_cast<std::size_t>(misuse::trim_refused) + 1, trefoil::misuse_kinds);
+  EXPECT_EQ(static_cast<std::size_t>(misuse::kill_refused) + 1, trefoil::misuse_kinds);
 }
 
 TEST(misuse_reports, are_counted_by_kind) {

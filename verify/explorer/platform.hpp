@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "trefoil/context.hpp"
+#include "trefoil/cpu_cells.hpp"
 #include "trefoil/deferred.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/pool.hpp"
@@ -33,7 +34,8 @@ class remembered {
   /// True, once per execution.
   bool anew() const noexcept {
     const std::uint64_t now = execution::current()->number();
-    if (seen_in_ == now) return false;
+    // The analyzer loses the initialiser of a member of an aggregate, or of a local static.
+    if (seen_in_ == now) return false;  // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
     seen_in_ = now;
     return true;
   }
@@ -83,7 +85,7 @@ class atomic : remembered<T> {
 
   [[nodiscard]] location& state() const noexcept {
     if (this->anew()) state_ = &here().make_location(this, bits(this->first_), birth_);
-    return *state_;
+    return *state_;  // NOLINT(clang-analyzer-core.uninitialized.UndefReturn): likewise
   }
   static std::uint64_t bits(T v) noexcept {
     std::uint64_t b = 0;
@@ -186,6 +188,56 @@ context::state<P>& state_of_cpu() noexcept {
   return mine.here;
 }
 
+/// Restartable sections (os/cpu_sections.hpp), if the program under way has asked for them. A restart is
+/// a wait here: for the sections that have begun, which have made their add then. That they might
+/// begin anew instead adds nothing, as they would see then what those see that come later. An interrupt in a
+/// section does restart it, if it has added to the same cell.
+class cpu_sections {
+ public:
+  [[nodiscard]] static bool on() noexcept { return on_in() == execution::current()->number(); }
+  static void turn_on() noexcept { on_in() = execution::current()->number(); }
+
+  template <class P>
+  static bool add(const atomic<std::uint64_t>& open, std::uint64_t n) noexcept {
+    using cells = detail::cell_set<P>;
+    const unsigned cpu = execution::current()->cpu();
+    atomic<std::uint32_t>& under_way = begun_[cpu];
+    under_way.fetch_add(1, std::memory_order_acq_rel);  // sees what was done before a restart
+    bool added = false;
+    bool open_now = true;
+    while (!added && open_now) {
+      const std::uint64_t cells_here = open.load(std::memory_order_acquire);
+      open_now = (cells_here & 1) != 0;
+      if (!open_now) break;
+      auto* const first = reinterpret_cast<typename cells::cell*>(cells_here - 1);
+      atomic<std::uint64_t>& mine = cells::cell_of(first, cpu);
+      std::uint64_t value = mine.load(std::memory_order_relaxed);
+      added = mine.compare_exchange_strong(value, value + n, std::memory_order_relaxed,
+                                           std::memory_order_relaxed);
+    }
+    under_way.fetch_sub(1, std::memory_order_acq_rel);
+    return added;
+  }
+
+  static void restart() noexcept {
+    for (atomic<std::uint32_t>& under_way : begun_) {
+      std::uint32_t none = 0;
+      while (!under_way.compare_exchange_strong(none, 0, std::memory_order_acq_rel,
+                                                std::memory_order_acquire)) {
+        none = 0;
+        execution::current()->relax();
+      }
+    }
+  }
+
+ private:
+  static std::uint64_t& on_in() noexcept {
+    static std::uint64_t execution_number = 0;
+    return execution_number;
+  }
+  static inline constinit std::array<atomic<std::uint32_t>, most_threads> begun_{};
+};
+
 /// See platform.hpp of the mechanism for what each member is.
 struct platform {
   template <class T>
@@ -215,6 +267,20 @@ struct platform {
     execution::current()->release(p);
   }
   static void relax() noexcept { execution::current()->relax(); }
+
+  /// By atomics two of three threads share a lane; in sections each CPU has its own.
+  static std::size_t lanes() noexcept { return 3; }
+  static std::size_t lane() noexcept {
+    return cpu_sections::on() ? execution::current()->cpu() : execution::current()->running() % 2;
+  }
+  static bool add_in_section(const atomic<std::uint64_t>& open, std::uint64_t n) noexcept {
+    return cpu_sections::on() && cpu_sections::add<platform>(open, n);
+  }
+  static bool sections_work() noexcept { return cpu_sections::on(); }
+  static bool restart_sections() noexcept {
+    cpu_sections::restart();
+    return true;
+  }
 
   static void wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     execution::current()->wait(word.state(), expected);

@@ -15,18 +15,16 @@
 
 #include "trefoil/attributes.hpp"
 #include "trefoil/context.hpp"
+#include "trefoil/os/cpu_lanes.hpp"
+#include "trefoil/os/cpu_sections.hpp"
 #include "trefoil/os/misuse_report.hpp"
 #include "trefoil/os/parking.hpp"
+#include "trefoil/os/per_thread.hpp"
 #include "trefoil/platform.hpp"
 
 namespace trefoil {
 
 namespace detail {
-
-/// One T per thread and process. Constant-initialised and trivially destructible, hence valid from
-/// the thread's first instruction to its last, in handlers and past its thread-local teardown.
-template <class T>
-inline constinit thread_local T per_thread TREFOIL_ONE_PER_PROCESS TREFOIL_STATIC_TLS{};
 
 /// Runs the hooks of a thread that ends. A thread-local object with a destructor, so created by
 /// need and at level `process` only.
@@ -90,6 +88,17 @@ struct TREFOIL_ONE_PER_PROCESS threads {
     end.add(hook);
     return true;
   }
+
+  static std::size_t lanes() noexcept { return detail::cpu_lanes::number(); }
+  static std::size_t lane() noexcept { return detail::cpu_lanes::mine(); }
+#if TREFOIL_CPU_SECTIONS
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE static bool
+  add_in_section(const std::atomic<std::uint64_t>& open, std::uint64_t n) noexcept {
+    return detail::cpu_sections::add<cell_stride>(open, detail::cpu_lanes::known(), n);
+  }
+  static bool sections_work() noexcept { return detail::cpu_sections::work(); }
+  static bool restart_sections() noexcept { return detail::cpu_sections::restart(); }
+#endif
 
   static void wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     detail::park(word, expected);
