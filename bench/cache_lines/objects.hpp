@@ -49,6 +49,13 @@ using staged = trefoil::basic_staged<traits<Counts>, outer, middle, apart>;
 using packed = staged<trefoil::default_counts>;
 using wide = staged<trefoil::wide_counts>;
 using padded = staged<trefoil::padded_counts>;
+
+/// Counted per CPU, by atomics.
+struct counted_per_cpu : outer {
+  static constexpr bool per_cpu_count = true;
+};
+using per_cpu_object =
+    trefoil::basic_staged<traits<trefoil::default_counts>, counted_per_cpu, apart>;
 /// Three longs: several to a line, as the pool hands them out.
 using small = trefoil::basic_staged<traits<trefoil::default_counts>, outer, middle, inner>;
 

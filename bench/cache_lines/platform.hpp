@@ -121,6 +121,9 @@ struct platform {
   }
   static void relax() noexcept { cpus::call_ends(); }
 
+  static std::size_t lanes() noexcept { return most_cpus; }
+  static std::size_t lane() noexcept { return cpus::present(); }
+
   template <class T>
   static T& local() noexcept {
     return per_cpu<T>[cpus::present()].value;

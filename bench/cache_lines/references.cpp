@@ -10,6 +10,7 @@
 
 #include "objects.hpp"
 #include "subject.hpp"
+#include "trefoil/kill.hpp"
 
 namespace bench::cache_lines {
 
@@ -36,11 +37,18 @@ class floor : public subject {
 /// the same.
 template <class Object, class Held, class Taken = Held>
 class taking : public subject {
+  using made = ref<Object, trefoil::outermost_tier<Object>>;
+
  public:
-  taking(unsigned cpus, ref<Object, outer> object)
-      : object_(std::move(object)), held_(cpus), taken_(cpus) {}
+  taking(unsigned cpus, made object) : object_(std::move(object)), held_(cpus), taken_(cpus) {}
+  ~taking() override {
+    if constexpr (trefoil::per_cpu_tier_of<trefoil::outermost_tier<Object>, Object>)
+      trefoil::kill(object_);
+  }
+  taking(const taking&) = delete;
+  taking& operator=(const taking&) = delete;
   void prepare(unsigned cpu) override {
-    if constexpr (std::same_as<Held, outer>) {
+    if constexpr (std::same_as<Held, trefoil::outermost_tier<Object>>) {
       held_[cpu] = object_;
     } else {
       held_[cpu] = object_.template share<Held>();
@@ -61,7 +69,7 @@ class taking : public subject {
   void release(unsigned cpu) override { taken_[cpu].drop(); }
 
  private:
-  ref<Object, outer> object_;
+  made object_;
   std::vector<ref<Object, Held>> held_;
   std::vector<ref<Object, Taken>> taken_;
 };
@@ -131,6 +139,8 @@ void add_references(std::vector<row>& to) {
                 on_one<three_kinds<packed>, packed>()});
   to.push_back({"ref_padded_three_kinds", "the same, padded counts", true,
                 on_one<three_kinds<padded>, padded>()});
+  to.push_back({"ref_per_cpu_copy", "ref copy + drop, counted per CPU", true,
+                on_one<taking<per_cpu_object, counted_per_cpu>, per_cpu_object>()});
   to.push_back({"ref_own", "ref copy + drop, each its own object", true,
                 [](unsigned cpus) { return std::make_unique<own_object>(cpus); }});
 }

@@ -22,9 +22,13 @@ def show_operations(result: dict[str, Any]) -> None:
     print()
 
 
+def goal_of(result: dict[str, Any], name: str) -> tuple[float | None, float | None]:
+    """At most, at least: one of them, or none where there is no goal."""
+    return result["goals"].get(name, result["time_goals"].get(name)), result["rate_goals"].get(name)
+
+
 def verdict(result: dict[str, Any], name: str) -> str:
-    at_most = result["goals"].get(name, result["time_goals"].get(name))
-    at_least = result["rate_goals"].get(name)
+    at_most, at_least = goal_of(result, name)
     if at_most is None and at_least is None:
         return ""
     goal = f"<= {at_most}" if at_most is not None else f">= {at_least:.3g}"

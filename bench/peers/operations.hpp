@@ -11,6 +11,7 @@ namespace bench {
 
 void add_trefoil(std::vector<operation>& to);
 void add_lazy_pins(std::vector<operation>& to);
+void add_per_cpu_counts(std::vector<operation>& to);
 void add_standard(std::vector<operation>& to);
 void add_boost(std::vector<operation>& to);
 void add_urcu(std::vector<operation>& to);

@@ -10,9 +10,10 @@ COUNTED = ("ref_copy", "ref_share", "ref_promote", "ref_padded_copy", "ref_padde
            "shared_ptr", "weak_ptr", "atomic_shared_ptr", "intrusive_ptr",
            "boost_atomic_shared_ptr", "urcu_ref", "xenium_counts", "dual_count",
            "dual_count_promote", "refcount", "refcount_not_zero")
-# A thread writes to what is its own: what it reads stays, but it has no reference to keep or to pass.
-UNCOUNTED = ("lazy_pin", "local_shared_ptr", "urcu_read", "libcds_hp", "libcds_dhp", "ck_epoch", "ck_hp",
-             "xenium_hp", "xenium_epoch")
+# A thread writes to what is its own, and what it reads stays. Of these only counts per CPU give a reference
+# to keep or to pass on.
+UNCOUNTED = ("lazy_pin", "per_cpu_copy", "per_cpu_promote", "local_shared_ptr", "urcu_read",
+             "libcds_hp", "libcds_dhp", "ck_epoch", "ck_hp", "xenium_hp", "xenium_epoch")
 # Each thread with an object of its own.
 ALONE = ("ref_copy", "ref_padded_copy", "shared_ptr", "intrusive_ptr", "dual_count")
 # Made, and destroyed elsewhere: from the first to the last.
