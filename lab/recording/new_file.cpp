@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/new_file.hpp"
 
+#include "lab/descriptor.hpp"
 #include "lab/error.hpp"
 
 #include <cerrno>
@@ -25,20 +26,10 @@ fault fault_of_creating(int code) {
   return disk ? fault::output : fault::input;
 }
 
-class descriptor {
- public:
-  descriptor(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
-  ~descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-
-  bool sync() const { return fd_ >= 0 && ::fsync(fd_) == 0; }
-
- private:
-  int fd_;
-};
+bool synced(const std::string& path, int flags) {
+  const descriptor file(::open(path.c_str(), flags | O_CLOEXEC));
+  return file.get() >= 0 && ::fsync(file.get()) == 0;
+}
 
 std::string folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
@@ -74,11 +65,16 @@ new_file::~new_file() {
 
 void new_file::publish() {
   // The content before the name: after a power cut the name must not show an empty file.
-  if (!descriptor(temporary_, O_RDONLY).sync()) fail(fault::output, path_, errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(fault::output, path_, errno);
+  if (!synced(temporary_, O_RDONLY)) fail(fault::output, path_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int code = errno;
+    // What is in it may have taken an hour.
+    const std::string kept = std::exchange(temporary_, {});
+    fail(fault::output, path_ + " (what was to be there is whole, in " + kept + ")", code);
+  }
   temporary_.clear();
   // Not every file system can sync a folder; the file itself is safe by now.
-  static_cast<void>(descriptor(folder_of(path_), O_RDONLY | O_DIRECTORY).sync());
+  static_cast<void>(synced(folder_of(path_), O_RDONLY | O_DIRECTORY));
 }
 
 }  // namespace trefoil::lab

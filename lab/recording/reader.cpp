@@ -66,6 +66,7 @@ recording_reader::recording_reader(const std::string& path)
   database_.run("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cache_size = -2048; "
                 "BEGIN");
   read_machine();
+  recorder_ = read_recorder_facts(database_);
   read_dictionaries();
   read_places();
   read_segments();

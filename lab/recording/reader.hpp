@@ -9,10 +9,12 @@
 #include "lab/recording/machine.hpp"
 #include "lab/recording/names.hpp"
 #include "lab/recording/places.hpp"
+#include "lab/recording/recorder_tables.hpp"
 #include "lab/recording/sqlite.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,8 @@ class recording_reader {
   explicit recording_reader(const std::string& path);
 
   const machine_facts& machine() const noexcept { return machine_; }
+  // What the recorder of this machine knew beyond the events; none: the recording was imported.
+  const std::optional<recorder_facts>& recorder() const noexcept { return recorder_; }
   const lab::names& names() const noexcept { return names_; }
   const std::vector<segment>& segments() const noexcept { return segments_; }
   std::int64_t size() const noexcept { return segments_.empty() ? 0 : segments_.back().last_event; }
@@ -59,6 +63,7 @@ class recording_reader {
   std::string path_;
   sqlite::database database_;
   machine_facts machine_;
+  std::optional<recorder_facts> recorder_;
   lab::names names_;
   std::vector<place> places_;
   std::vector<segment> segments_;

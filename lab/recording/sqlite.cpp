@@ -66,6 +66,8 @@ void statement::execute() {
 
 void statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(get(), index, value); }
 
+void statement::bind_real(int index, double value) { sqlite3_bind_double(get(), index, value); }
+
 void statement::bind(int index, std::string_view value) {
   sqlite3_bind_text(get(), index, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
 }
@@ -79,6 +81,8 @@ bool statement::is_null(int column) const {
 std::int64_t statement::integer(int column) const {
   return sqlite3_column_int64(handle_.get(), column);
 }
+
+double statement::real(int column) const { return sqlite3_column_double(handle_.get(), column); }
 
 std::string statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));

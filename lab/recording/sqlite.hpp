@@ -48,11 +48,13 @@ class statement {
   sqlite3_stmt* get() noexcept { return handle_.get(); }
 
   void bind(int index, std::int64_t value);
+  void bind_real(int index, double value);
   void bind(int index, std::string_view value);  // the text must live until execute()
   void bind_null(int index);
 
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
+  double real(int column) const;
   std::string text(int column) const;
 
  private:

@@ -57,6 +57,9 @@ enum class actor : std::uint8_t {
 inline constexpr std::array<std::string_view, 7> actor_names{
     "user", "user-exiting", "idle", "kworker", "ksoftirqd", "rcu-kthread", "kthread"};
 
+// The route of an mm_free that no tracepoint told of, but the switch to a task whose first act it had to be.
+inline constexpr std::string_view deduced_route = "deduced (context-switch)";
+
 constexpr std::string_view name_of(event_kind kind) { return event_names[std::size_t(kind)]; }
 constexpr std::string_view name_of(sampled_context c) { return context_names[std::size_t(c)]; }
 constexpr std::string_view name_of(actor a) { return actor_names[std::size_t(a)]; }

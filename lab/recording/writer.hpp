@@ -32,6 +32,9 @@ class recording_writer {
 
   std::int64_t size() const noexcept { return events_; }
 
+  // For tables of others in the same file; their statements end before finish().
+  const sqlite::database& database() const noexcept { return database_; }
+
   void finish(const machine_facts& machine);
 
  private:

@@ -72,6 +72,8 @@ void replayer::end_segment(std::int64_t end_ns, std::int64_t next_begin_ns) {
 // ---- who is named --------------------------------------------------------------------------------
 
 void replayer::make_room() {
+  // All grow together: where one has room, all have.
+  if (worlds_.front()->has_room(mms_.capacity(), tasks_.capacity(), groups_.capacity())) return;
   each([&](world& w) { w.make_room(mms_.capacity(), tasks_.capacity(), groups_.capacity()); });
 }
 

@@ -68,6 +68,7 @@ class replayer {
   template <class F>
   user_refs from_each(F&& f) {
     user_refs references;
+    references.reserve(worlds_.size());
     for (world* const w : worlds_) references.push_back(f(*w));
     return references;
   }

@@ -144,7 +144,9 @@ bool replayer::meet_strangers(mm_story& mm, const event& e, const user_refs& use
     --unknown;
   }
   const return_under_way& last = mm.returning;
-  const bool under_way = unknown > 0 && last.row != 0 && row_ - last.row <= most_events_between &&
+  // A CPU that runs this exit has had time for what it was seen to begin.
+  const bool under_way = unknown > 0 && last.row != 0 && last.cpu != e.cpu &&
+                         row_ - last.row <= most_events_between &&
                          now_ns_ - last.time_ns <= most_ns_between;
   if (under_way) {
     given_back_unseen(last.cpu);

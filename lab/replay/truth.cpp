@@ -146,6 +146,11 @@ bool truth::compare(const mm_story& mm, const event& e, std::string_view route,
     ++figures_.inferred;
     return false;
   }
+  // What a recorder has deduced cannot contradict what is deduced here.
+  if (route == deduced_route) {
+    ++figures_.inferred;
+    return false;
+  }
   ++figures_.mms;
   if (!cause.empty()) {
     ++figures_.disagree[cause];

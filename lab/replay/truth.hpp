@@ -22,9 +22,10 @@
 namespace trefoil::lab {
 
 struct truth_figures {
-  std::int64_t mms = 0;       // exit_mmap and mm_free in the file, last dropper observed
-  std::int64_t agree = 0;     // of these
-  std::int64_t inferred = 0;  // the last dropper was seen only by the end that it caused
+  std::int64_t mms = 0;    // exit_mmap and mm_free in the file, last dropper observed
+  std::int64_t agree = 0;  // of these
+  std::int64_t inferred =
+      0;  // the last dropper was seen only by the end that it caused, or not even that
   std::map<std::string, std::int64_t, std::less<>> disagree;  // by cause
 };
 

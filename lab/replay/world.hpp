@@ -32,6 +32,9 @@ struct world {
   std::deque<machine::held> oom;      // by group
   machine::histogram open_window_ns;  // access checks that failed open: how long they did
 
+  bool has_room(std::size_t mm_slots, std::size_t task_slots, std::size_t group_slots) const {
+    return mms.size() >= mm_slots && tasks.size() >= task_slots && oom.size() >= group_slots;
+  }
   void make_room(std::size_t mm_slots, std::size_t task_slots, std::size_t group_slots) {
     if (mms.size() < mm_slots) mms.resize(mm_slots);
     if (tasks.size() < task_slots) tasks.resize(task_slots);

@@ -57,6 +57,8 @@ INSTANTIATE_TEST_SUITE_P(
                       expectation{"usermode_helper", 1, 0, {0, 0, 0}},
                       expectation{"exec_by_a_thread", 2, 0, {0, 0, 0}},
                       expectation{"migrated_in_exit", 1, 0, {0, 0, 0}},
+                      expectation{"switched_away_in_exit", 0, 1, {0, 0, 0}},
+                      expectation{"deduced_end", 0, 1, {0, 0, 0}},
                       expectation{"vfork_children", 1, 0, {0, 0, 0}}),
     [](const auto& one) { return std::string(one.param.life); });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tool as its users see it: what goes where, exit statuses, nothing left behind.
-#include "tests/lab/text.hpp"
+#include "tests/lab/tool_run.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -12,56 +12,7 @@
 namespace trefoil::lab {
 namespace {
 
-struct outcome {
-  int status = -1;  // 128 + N: killed by signal N
-  std::string out;
-  std::string err;
-};
-
-class Tool : public files {
- protected:
-  pid_t start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "trefoil");
-    std::vector<char*> argv;
-    for (std::string& one : arguments) argv.push_back(one.data());
-    argv.push_back(nullptr);
-    const std::string out = streams_.path("out");
-    const std::string err = streams_.path("err");
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::dup2(::open(out.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), 1);
-      ::dup2(::open(err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), 2);
-      ::execv(TREFOIL_TOOL, argv.data());
-      ::_exit(127);
-    }
-    return child;
-  }
-
-  outcome wait(pid_t child) {
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-            content(streams_.path("out")), content(streams_.path("err"))};
-  }
-
-  outcome run(std::vector<std::string> arguments) { return wait(start(std::move(arguments))); }
-
-  // Bad input: status 2, one line, nothing on stdout.
-  std::string refused(std::vector<std::string> arguments) {
-    const outcome result = run(std::move(arguments));
-    EXPECT_EQ(result.status, 2) << result.err;
-    EXPECT_EQ(result.out, "");
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    return result.err;
-  }
-
- private:
-  struct streams : files {
-    using files::path;
-    void TestBody() override {}
-  };
-  streams streams_;  // not in the test's own folder, which is looked at
-};
+using Tool = tool_run;
 
 void change(const std::string& file, const char* sql) {
   sqlite3* raw = nullptr;

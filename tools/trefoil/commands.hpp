@@ -12,6 +12,7 @@ namespace trefoil::tool {
 
 void add_import(CLI::App& app);
 void add_info(CLI::App& app);
+void add_record(CLI::App& app);
 void add_replay(CLI::App& app);
 void add_storm(CLI::App& app);
 

@@ -68,7 +68,8 @@ json recording_json(const std::string& file, const lab::recording_reader& record
         {"task_free_missing", counts.missing_task_frees()},
         {"mm_free_missing", counts.missing_mm_frees()}}},
       {"dead_at_end", counts.dead_at_end()},
-      {"named_after_free", counts.named_after_free()}};
+      {"named_after_free", counts.named_after_free()},
+      {"recorder", recording.recorder() ? recorder_json(*recording.recorder()) : json(nullptr)}};
 }
 
 void print(const std::string& file, const lab::recording_reader& recording) {
@@ -105,6 +106,20 @@ void print(const std::string& file, const lab::recording_reader& recording) {
   line("mm_free missing",
        fmt::format("{} (the last reference had gone)", counts.missing_mm_frees()));
   line("named after their free", std::to_string(counts.named_after_free()));
+  if (!recording.recorder()) return;
+  const lab::recorder_facts& recorder = *recording.recorder();
+  line("recursion misses", std::to_string(recorder.recursion_misses()));
+  line("refused events", std::to_string(recorder.refused_events));
+  line("incomplete mms", fmt::format("{} of {}", recorder.incomplete_mms, recorder.mms));
+  line("ends that were deduced", std::to_string(recorder.deduced_frees));
+  for (const lab::cpu_figures& one : recorder.cpus) {
+    line(fmt::format("CPU {}, lazy, living mms", one.cpu),
+         fmt::format("{} borrows, {} returns", one.lazy_borrows, one.lazy_returns));
+  }
+  for (const lab::holder_figures& one : recorder.holders) {
+    line("  last drops by " + one.holder, std::to_string(one.last_drops));
+  }
+  for (const std::string& what : recorder.missing) line("not recorded", what);
 }
 
 void run(const info_arguments& given) {

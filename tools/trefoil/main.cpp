@@ -2,7 +2,7 @@
 // trefoil: lifetimes of address spaces, recorded and under load, from the command line.
 //
 // Exit status: 0 done; 1 writing failed on the way, or a storm went wrong; 2 bad input, output or usage; 128 + N stopped by
-// signal N. Whatever is wrong is said in one line on stderr.
+// signal N; `record -- COMMAND` has COMMAND's own. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/stop.hpp"
@@ -52,11 +52,14 @@ int run(int argc, char** argv) {
                                                 TREFOIL_VERSION_MINOR, TREFOIL_VERSION_PATCH));
   trefoil::tool::add_import(app);
   trefoil::tool::add_info(app);
+  trefoil::tool::add_record(app);
   trefoil::tool::add_replay(app);
   trefoil::tool::add_storm(app);
   trefoil::tool::listen_for_stop();
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& e) {  // of the program that was recorded
+    return e.get_exit_code();
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     return complain(std::string(e.what()) + "; see trefoil --help", bad_input);

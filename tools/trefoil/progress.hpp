@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bar on stderr, if that is a terminal; else nothing. It is wiped when the work ends.
+// A bar on the status line, for work of which it is known how much there is.
 #ifndef TREFOIL_TOOL_PROGRESS_HPP
 #define TREFOIL_TOOL_PROGRESS_HPP
 
-#include <chrono>
+#include "tools/trefoil/status_line.hpp"
+
 #include <string>
 
 namespace trefoil::tool {
@@ -11,19 +12,12 @@ namespace trefoil::tool {
 class progress {
  public:
   explicit progress(std::string what);
-  ~progress();
-  progress(const progress&) = delete;
-  progress& operator=(const progress&) = delete;
 
   void show(double done);  // 0 to 1
 
  private:
-  using clock = std::chrono::steady_clock;
-
   std::string what_;
-  bool terminal_;
-  bool shown_ = false;
-  clock::time_point next_;  // not before: a bar must not cost time
+  status_line line_;
 };
 
 }  // namespace trefoil::tool

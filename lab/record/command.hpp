@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program that is recorded: made before the recording begins, let go once it has begun, so that
+// all of its life is in it.
+#ifndef TREFOIL_LAB_RECORD_COMMAND_HPP
+#define TREFOIL_LAB_RECORD_COMMAND_HPP
+
+#include "lab/record/privileges.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace trefoil::lab {
+
+class command {
+ public:
+  // The child waits; it has the tool's own privileges, or those of `on_behalf_of`.
+  command(const std::vector<std::string>& words, const std::optional<sudo_user>& on_behalf_of);
+  // A child that was never let go ends without having been the program.
+  ~command();
+  command(const command&) = delete;
+  command& operator=(const command&) = delete;
+
+  // Throws if the program cannot be started.
+  void let_go();
+
+  // The exit status as a shell tells it, once it has ended.
+  std::optional<int> status();
+  bool ends_within(std::chrono::milliseconds patience);
+
+  void send(int signal) const;
+
+  pid_t pid() const noexcept { return child_; }
+
+ private:
+  std::string name_;
+  pid_t child_ = -1;
+  int gate_ = -1;
+  int complaint_ = -1;
+  std::optional<int> status_;
+};
+
+}  // namespace trefoil::lab
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/record/kernel_symbols.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+
+namespace trefoil::lab {
+
+namespace {
+constexpr std::uint64_t longest_function = 1 << 20;
+}
+
+kernel_symbols kernel_symbols::read(const std::string& path) {
+  kernel_symbols all;
+  std::ifstream from(path);
+  // "ffffffff810a1b20 t finish_task_switch.isra.0\t[module]"
+  for (std::string line; std::getline(from, line);) {
+    std::uint64_t address = 0;
+    const char* const end = line.data() + line.size();
+    const auto [after, wrong] = std::from_chars(line.data(), end, address, 16);
+    if (wrong != std::errc{} || address == 0 || end - after < 4) continue;
+    if (const char type = after[1]; type != 't' && type != 'T' && type != 'w' && type != 'W')
+      continue;
+    std::string_view name(after + 3, static_cast<std::size_t>(end - after) - 3);
+    name = name.substr(0, name.find('\t'));
+    name = name.substr(0, name.find('.'));
+    if (name.empty()) continue;
+    all.functions_.push_back({address, static_cast<std::uint32_t>(all.text_.size()),
+                              static_cast<std::uint32_t>(name.size())});
+    all.text_ += name;
+  }
+  std::stable_sort(all.functions_.begin(), all.functions_.end(),
+                   [](const function& a, const function& b) { return a.address < b.address; });
+  return all;
+}
+
+std::string_view kernel_symbols::at(std::uint64_t address) const {
+  const auto after =
+      std::upper_bound(functions_.begin(), functions_.end(), address,
+                       [](std::uint64_t wanted, const function& f) { return wanted < f.address; });
+  if (after == functions_.begin()) return {};
+  const function& found = *(after - 1);
+  if (address - found.address > longest_function) return {};  // not the kernel's own code
+  return std::string_view(text_).substr(found.name, found.length);
+}
+
+}  // namespace trefoil::lab

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's functions by address, from /proc/kallsyms. Who may not see addresses gets none.
+#ifndef TREFOIL_LAB_RECORD_KERNEL_SYMBOLS_HPP
+#define TREFOIL_LAB_RECORD_KERNEL_SYMBOLS_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trefoil::lab {
+
+class kernel_symbols {
+ public:
+  static kernel_symbols of_this_kernel() { return read("/proc/kallsyms"); }
+  static kernel_symbols read(const std::string& path);
+
+  bool empty() const noexcept { return functions_.empty(); }
+
+  // The function that holds the address, without the suffixes of compilers (".isra.0"); empty: none.
+  std::string_view at(std::uint64_t address) const;
+
+ private:
+  struct function {
+    std::uint64_t address;
+    std::uint32_t name;  // where in text_
+    std::uint32_t length;
+  };
+  std::string text_;
+  std::vector<function> functions_;  // by address
+};
+
+}  // namespace trefoil::lab
+
+#endif

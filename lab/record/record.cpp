@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/record/record.hpp"
+
+#include "lab/error.hpp"
+#include "lab/record/bpf_programs.hpp"
+#include "lab/record/command.hpp"
+#include "lab/record/kernel_features.hpp"
+#include "lab/record/kernel_symbols.hpp"
+#include "lab/record/machine_of.hpp"
+#include "lab/record/privileges.hpp"
+#include "lab/record/translator.hpp"
+#include "lab/recording/writer.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <memory>
+#include <sstream>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace trefoil::lab {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// The ring has room for what a busy machine tells in a second, so looking seldom is cheaper.
+constexpr auto between_looks = std::chrono::milliseconds(20);
+// The last drops of a program come after its end: idle CPUs and RCU callbacks take their time.
+constexpr auto after_the_command = std::chrono::milliseconds(150);
+constexpr auto patience_with_the_command = std::chrono::seconds(1);
+// Records wait in memory, as translating them would take processor time from what is recorded.
+constexpr std::size_t most_pending = std::size_t{1} << 17;
+
+std::int64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+// The programs know the slab's caches by the first free that they see in each: that of a process.
+void show_the_caches() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  if (child > 0) ::waitpid(child, nullptr, 0);
+}
+
+std::string described(const std::vector<std::string>& command) {
+  if (command.empty()) return "this machine";
+  std::ostringstream words;
+  for (const std::string& one : command) words << (&one == &command.front() ? "" : " ") << one;
+  return words.str();
+}
+
+class session {
+ public:
+  explicit session(const record_options& options)
+      : options_(options),
+        symbols_(kernel_symbols::of_this_kernel()),
+        programs_(kernel_, {options.leave_out, options.slab}),
+        facts_(words_) {
+    const bool rt = is_preempt_rt();
+    missing_ = programs_.missing();
+    if (symbols_.empty()) {
+      missing_.emplace_back(
+          "/proc/kallsyms hides addresses, so not recorded: routes and holders of the rarer last "
+          "drops (needs cap_syslog, or kernel.kptr_restrict=0 and kernel.perf_event_paranoid=1)");
+    }
+    if (rt) {
+      missing_.emplace_back("PREEMPT_RT frees tasks later than it puts them, so not recorded: "
+                            "task_free");
+    }
+    programs_.attach();
+    if (programs_.has("kmem_cache_free")) show_the_caches();
+    start_ns_ = monotonic_ns();
+    const std::optional<sudo_user> user = who_used_sudo();
+    if (!options.command.empty()) command_.emplace(options.command, user);
+    if (user) become(*user);
+    drop_capabilities();
+    heed_a_stop();
+    open_writer(user);
+    tables_.emplace(writer_->database());
+    translator_.emplace(words_, symbols_,
+                        translator_options{.start_ns = start_ns_,
+                                           .frees_mms_in_switch = !rt,
+                                           .frees_tasks_at_put = !rt,
+                                           .derives_files = !programs_.has("kmem_cache_free"),
+                                           .has_exit_mmap = programs_.has("exit_mmap")},
+                        [this](const event& e, const circumstances& around) { write(e, around); });
+  }
+
+  record_result run() {
+    const auto begin = clock::now();
+    // Without a command it records since it has attached, and a stop ends it whole.
+    if (command_) {
+      heed_a_stop();
+      command_->let_go();
+    }
+    if (options_.say) {
+      for (const std::string& line : missing_) options_.say(line);
+    }
+    watch(begin);
+    translator_->ends_at(monotonic_ns());
+    programs_.detach();
+    look();
+    const double seconds = std::chrono::duration<double>(clock::now() - begin).count();
+    // Of one that ended by itself: how it takes being asked to end is not what was to be run.
+    std::optional<int> status;
+    if (command_) {
+      status = command_->status();
+      command_->send(SIGTERM);
+    }
+    record_result result = finish(seconds);
+    result.command_status = status;
+    if (command_ && !command_->ends_within(patience_with_the_command) && options_.say) {
+      options_.say("the command still runs, as process " + std::to_string(command_->pid()));
+    }
+    return result;
+  }
+
+ private:
+  // Before there is anything to keep.
+  void heed_a_stop() const {
+    if (options_.stop && options_.stop({}) != 0) {
+      throw error(fault::interrupted, options_.file + ": interrupted, nothing written");
+    }
+  }
+
+  void open_writer(const std::optional<sudo_user>& user) {
+    try {
+      writer_.emplace(options_.file, words_);
+    } catch (const error& wrong) {
+      if (!user) throw;
+      throw error(wrong.whose(),
+                  std::string(wrong.what()) + " (as " + user->name + ", who called sudo)");
+    }
+  }
+
+  void look() {
+    records_ +=
+        programs_.consume([this](const raw_record& r, std::span<const std::uint64_t> stack) {
+          translator_->add(r, stack);
+        });
+    if (translator_->pending() > most_pending) translator_->flush();
+  }
+
+  void watch(clock::time_point begin) {
+    std::optional<clock::time_point> end;
+    if (options_.seconds) {
+      end = begin + std::chrono::duration_cast<clock::duration>(
+                        std::chrono::duration<double>(*options_.seconds));
+    }
+    const auto not_after = [&end](clock::time_point t) { end = end ? std::min(*end, t) : t; };
+    bool stopped = false;
+    bool ended = false;
+    std::int64_t before = 0;
+    auto told = begin;
+    record_progress progress;
+    while (!end || clock::now() < *end) {
+      std::this_thread::sleep_for(between_looks);
+      look();
+      const auto now = clock::now();
+      if (now - told > std::chrono::milliseconds(500)) {
+        progress.records_per_second = static_cast<double>(records_ - before) /
+                                      std::chrono::duration<double>(now - told).count();
+        before = records_;
+        told = now;
+      }
+      progress.seconds = std::chrono::duration<double>(now - begin).count();
+      progress.records = records_;
+      progress.lost = programs_.lost();
+      if (command_ && !ended && command_->status()) {
+        ended = true;
+        not_after(now + after_the_command);
+      }
+      const int signal = options_.stop ? options_.stop(progress) : 0;
+      if (signal == 0 || stopped) continue;
+      stopped = true;
+      if (!command_ || ended) {
+        end = now;
+      } else {
+        // A terminal has told the program itself.
+        if (signal != SIGINT) command_->send(signal);
+        not_after(now + patience_with_the_command);
+      }
+    }
+  }
+
+  void write(const event& e, const circumstances& around) {
+    facts_.observe(e);
+    writer_->append(e);
+    if (e.kind == event_kind::mm_free) {
+      tables_->last_drop(writer_->size(), around.holder, around.stack);
+    }
+    if (around.page_table_bytes >= 0)
+      tables_->page_tables(writer_->size(), around.page_table_bytes);
+  }
+
+  record_result finish(double seconds) {
+    translator_->flush(true);
+    translator_->finish();
+    record_result result;
+    result.events = writer_->size();
+    if (result.events == 0) {
+      throw error(fault::input,
+                  options_.file + ": not written: nothing happened while it recorded");
+    }
+    recorder_facts& facts = result.facts;
+    facts.seconds = seconds;
+    facts.refused_events = translator_->figures().refused;
+    facts.mms = translator_->figures().mms;
+    facts.incomplete_mms = translator_->figures().incomplete_mms;
+    facts.deduced_frees = translator_->figures().deduced_frees;
+    facts.missing = missing_;
+    std::int64_t number = 0;
+    for (const raw_cpu& one : programs_.cpus()) {
+      facts.cpus.push_back({number++, static_cast<std::int64_t>(one.lazy_borrows),
+                            static_cast<std::int64_t>(one.lazy_returns),
+                            static_cast<std::int64_t>(one.lost)});
+    }
+    for (const program_figures& one : programs_.programs()) {
+      facts.tracepoints.push_back({one.tracepoint, one.recursion_misses, one.runs, one.run_ns});
+    }
+    tables_->finish(facts);
+    tables_.reset();
+    result.machine = this_machine(kernel_, facts_, described(options_.command));
+    result.machine.lost_events = facts.ring_lost();
+    writer_->finish(result.machine);
+    return result;
+  }
+
+  const record_options& options_;
+  kernel_features kernel_;
+  kernel_symbols symbols_;
+  bpf_programs programs_;
+  std::vector<std::string> missing_;
+  names words_;
+  deduction facts_;
+  std::int64_t start_ns_ = 0;
+  std::int64_t records_ = 0;
+  std::optional<command> command_;
+  std::optional<recording_writer> writer_;
+  std::optional<recorder_tables> tables_;  // after writer_: it uses its file
+  std::optional<translator> translator_;
+};
+
+}  // namespace
+
+record_result record(const record_options& options) {
+  session all(options);
+  return all.run();
+}
+
+}  // namespace trefoil::lab

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/record/routes.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace trefoil::lab {
+
+namespace {
+
+struct clue {
+  std::string_view function;
+  std::string_view name;
+  std::string_view holder;
+};
+
+// What each of these functions on a stack tells, the most telling first: a task that exits closes
+// files, and a file's release may run in a worker. The holders are those of the kernel's own sources:
+// docs/recorder.md has the table.
+constexpr std::array clues{
+    clue{"mmdrop_async_fn", "workqueue (tail call: mmdrop_async_fn)", "signal->oom_mm"},
+    clue{"finish_task_switch", "context-switch", "lazy TLB"},
+    clue{"mem_release", "close /proc/PID/mem", "/proc/PID/mem"},
+    clue{"proc_map_release", "close /proc/PID/maps", "/proc/PID/maps"},
+    clue{"smaps_rollup_release", "close /proc/PID/maps", "/proc/PID/maps"},
+    clue{"pagemap_release", "close /proc/PID/pagemap", "/proc/PID/maps"},
+    clue{"userfaultfd_ctx_put", "close userfaultfd", "userfaultfd context"},
+    clue{"userfaultfd_release", "close userfaultfd", "userfaultfd context"},
+    clue{"io_ring_ctx_free", "workqueue (io_uring)", "ring accounting"},
+    clue{"io_ring_exit_work", "workqueue (io_uring)", "ring accounting"},
+    clue{"io_uring_release", "close io_uring", "ring accounting"},
+    clue{"kvm_destroy_vm", "close kvm", "virtual machine"},
+    clue{"kvm_put_kvm", "close kvm", "virtual machine"},
+    clue{"vhost_dev_cleanup", "close vhost", "vhost owner"},
+    clue{"vhost_detach_mm", "close vhost", "vhost owner"},
+    clue{"vfio_iommu_type1_release", "close vfio", "DMA mapping"},
+    clue{"vfio_remove_dma", "close vfio", "DMA mapping"},
+    clue{"iopt_free_pages", "close iommufd", "pinned user memory"},
+    clue{"iopt_release_pages", "close iommufd", "pinned user memory"},
+    clue{"__ib_umem_release", "release of ib_umem", "pinned user memory"},
+    clue{"ib_umem_release", "release of ib_umem", "pinned user memory"},
+    clue{"binder_alloc_deferred_release", "workqueue (binder)", "binder buffer"},
+    clue{"mmu_notifier_free_rcu", "rcu callback (mmu notifier)", "notifier"},
+    clue{"mmu_notifier_unregister", "release of mmu notifier", "notifier"},
+    clue{"mmu_interval_notifier_remove", "release of mmu notifier", "interval notifier"},
+    clue{"user_event_mm_destroy", "workqueue (user_events)", "user_events"},
+    clue{"delayed_user_event_enabler", "workqueue (user_events)", "user_events"},
+    clue{"khugepaged", "khugepaged release", "scan list"},
+    clue{"ksm_scan_thread", "ksm release", "scan list"},
+    clue{"kthread_unuse_mm", "release by kthread_unuse_mm", "kthread borrows an mm"},
+    clue{"finish_cpu", "release by finish_cpu", "dead CPU's lazy mm"},
+    clue{"__mmdrop_delayed", "rcu callback", "lazy TLB"},
+    clue{"oom_reaper", "oom_reaper release", "signal->oom_mm"},
+    clue{"__do_sys_process_mrelease", "process_mrelease", "reap a dying process"},
+};
+
+struct road {
+  std::string_view function;
+  std::string_view with_users;  // an mmput is on the stack as well
+  std::string_view without;
+};
+
+// Whoever it was, this is how it came to let go.
+constexpr std::array roads{
+    road{"begin_new_exec", "exec (mmput)", "exec"},
+    road{"bprm_execve", "exec (mmput)", "exec"},
+    road{"free_bprm", "exec (mmput)", "exec"},
+    road{"do_exit", "do_exit (mmput)", "do_exit"},
+    road{"process_one_work", "workqueue (mmput)", "workqueue"},
+    road{"rcu_do_batch", "rcu callback", "rcu callback"},
+    road{"rcu_core", "rcu callback", "rcu callback"},
+    road{"srcu_invoke_callbacks", "rcu callback", "rcu callback"},
+    road{"copy_process", "fork (mmput)", "fork"},
+    road{"__fput", "close (mmput)", "close"},
+    road{"vfs_read", "read (mmput)", "read"},
+    road{"ksys_read", "read (mmput)", "read"},
+    road{"vfs_write", "write (mmput)", "write"},
+};
+
+constexpr std::array<std::string_view, 4> softirqs{"handle_softirqs", "__do_softirq", "do_softirq",
+                                                   "run_ksoftirqd"};
+constexpr std::array<std::string_view, 6> hardirqs{
+    "__common_interrupt", "__sysvec_apic_timer_interrupt", "handle_irq_event",
+    "el1_interrupt",      "generic_handle_domain_irq",     "__sysvec_call_function_single"};
+constexpr std::array<std::string_view, 4> puts{"mmput", "__mmput", "mmput_async_fn", "exit_mm"};
+
+}  // namespace
+
+route route_of(std::span<const std::string_view> functions) {
+  route found;
+  const bool known = std::any_of(functions.begin(), functions.end(),
+                                 [](std::string_view name) { return !name.empty(); });
+  if (!known) return found;
+  // What an interrupt came upon has nothing to do with it.
+  const auto is_one_of = [](const auto& all) {
+    return [&all](std::string_view name) {
+      return std::find(all.begin(), all.end(), name) != all.end();
+    };
+  };
+  const auto soft = std::find_if(functions.begin(), functions.end(), is_one_of(softirqs));
+  const auto hard = std::find_if(functions.begin(), functions.end(), is_one_of(hardirqs));
+  const auto entry = std::min(soft, hard);
+  found.context = entry == functions.end() ? sampled_context::task
+                  : soft < hard            ? sampled_context::softirq
+                                           : sampled_context::hardirq;
+  functions = {functions.begin(), entry};
+  // An interrupt may end in the scheduler: what happens there is the task's doing.
+  if (std::find(functions.begin(), functions.end(), "finish_task_switch") != functions.end()) {
+    found.context = sampled_context::task;
+  }
+
+  const auto has = [&](std::string_view wanted) {
+    return std::find(functions.begin(), functions.end(), wanted) != functions.end();
+  };
+  for (const clue& one : clues) {
+    if (!has(one.function)) continue;
+    found.name = one.name;
+    found.holder = one.holder;
+    return found;
+  }
+  // mmdrop_async_fn() leaves no trace of itself: it jumps to __mmdrop, and no other work does.
+  const auto drop = std::find(functions.begin(), functions.end(), "__mmdrop");
+  if (drop != functions.end() && drop + 1 != functions.end() && drop[1] == "process_one_work") {
+    found.name = clues.front().name;
+    found.holder = clues.front().holder;
+    return found;
+  }
+  // What the compiler has put into its caller is not on the stack. A task that exits, and not by way of
+  // what it left for later, puts its own mm.
+  const bool own = (has("do_exit") && !has("task_work_run")) || has("begin_new_exec");
+  const bool users = own || std::any_of(puts.begin(), puts.end(), has);
+  for (const road& one : roads) {
+    if (!has(one.function)) continue;
+    found.name = users ? one.with_users : one.without;
+    break;
+  }
+  if (users) found.holder = "last user";
+  return found;
+}
+
+}  // namespace trefoil::lab

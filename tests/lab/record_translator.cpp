@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the recorder makes of the kernel's records, without a kernel.
+#include "lab/record/translator.hpp"
+
+#include "tests/lab/text.hpp"
+
+#include <cstring>
+
+namespace trefoil::lab {
+namespace {
+
+raw_record record_of(raw_kind kind, std::uint64_t time_ns, std::uint64_t mm) {
+  raw_record r{};
+  r.kind = static_cast<__u8>(kind);
+  r.time_ns = time_ns;
+  r.mm = mm;
+  r.pid = 7;
+  r.number = r.subject = r.mm_users = r.mm_count = -1;
+  std::strcpy(r.comm, "sh");
+  return r;
+}
+
+class RecordTranslator : public ::testing::Test {
+ protected:
+  void add(const raw_record& r) { translator_.add(r, {}); }
+
+  void fork(std::uint64_t time_ns, std::uint64_t mm, std::uint64_t task) {
+    raw_record r = record_of(raw_fork, time_ns, mm);
+    r.task = task;
+    r.born_ns = time_ns - 5;
+    add(r);
+  }
+
+  void dead_drop(std::uint64_t time_ns, std::uint64_t mm, int count) {
+    raw_record r = record_of(raw_dead_drop, time_ns, mm);
+    r.mm_count = count;
+    r.subject = 9;
+    add(r);
+  }
+
+  std::string told() {
+    translator_.flush(true);
+    translator_.finish();
+    std::string all;
+    for (const event& e : events_) {
+      all += std::string(name_of(e.kind)) + (e.mm ? ' ' + std::to_string(e.mm.value()) : "") + ", ";
+    }
+    return all;
+  }
+
+  names words_;
+  kernel_symbols symbols_;
+  std::vector<event> events_;
+  translator translator_{
+      words_, symbols_, {}, [this](const event& e, const circumstances&) { events_.push_back(e); }};
+};
+
+TEST_F(RecordTranslator, GivesAnAddressThatIsUsedAgainAnotherId) {
+  fork(100, 0xa0, 0x70);
+  add(record_of(raw_exit_mmap, 200, 0xa0));
+  add(record_of(raw_mm_free, 300, 0xa0));
+  fork(400, 0xa0, 0x71);
+  EXPECT_EQ(
+      told(),
+      "task_alloc, mm_alloc 0, fork 0, exit_mmap 0, mm_free 0, task_alloc, mm_alloc 1, fork 1, ");
+  EXPECT_EQ(translator_.figures().incomplete_mms, 0);
+}
+
+TEST_F(RecordTranslator, PutsRecordsInTheOrderOfTime) {
+  add(record_of(raw_exit_mmap, 200, 0xa0));
+  fork(100, 0xa0, 0x70);
+  EXPECT_EQ(told(), "task_alloc, mm_alloc 0, fork 0, exit_mmap 0, ");
+}
+
+TEST_F(RecordTranslator, TellsABirthOnce) {
+  fork(100, 0xa0, 0x70);
+  raw_record late = record_of(raw_exit_mmap, 200, 0xa0);
+  late.born_ns = 90;
+  add(late);
+  EXPECT_EQ(told(), "task_alloc, mm_alloc 0, fork 0, exit_mmap 0, ");
+}
+
+TEST_F(RecordTranslator, TellsOfAnExecThatFailed) {
+  raw_record only = record_of(raw_exit_mmap, 200, 0xa0);
+  only.born_ns = 90;
+  add(only);
+  EXPECT_EQ(told(), "mm_alloc 0, exit_mmap 0, ");
+}
+
+TEST_F(RecordTranslator, DeducesTheEndThatALastDropLeaves) {
+  fork(100, 0xa0, 0x70);
+  add(record_of(raw_exit_mmap, 200, 0xa0));
+  dead_drop(300, 0xa0, 2);  // somebody else has it still
+  dead_drop(400, 0xa0, 1);
+  fork(500, 0xa0, 0x71);
+  EXPECT_EQ(told(), "task_alloc, mm_alloc 0, fork 0, exit_mmap 0, dead_drop 0, dead_drop 0, "
+                    "mm_free 0, task_alloc, mm_alloc 1, fork 1, ");
+  EXPECT_EQ(translator_.figures().deduced_frees, 1);
+  EXPECT_EQ(events_[6].pid, 9);
+  EXPECT_EQ(words_.routes.text(events_[6].route), deduced_route) << "so a replay does not count it";
+}
+
+TEST_F(RecordTranslator, DeducesNothingWhereTheEndIsTold) {
+  fork(100, 0xa0, 0x70);
+  add(record_of(raw_exit_mmap, 200, 0xa0));
+  dead_drop(400, 0xa0, 1);
+  add(record_of(raw_mm_free, 410, 0xa0));
+  EXPECT_EQ(told(), "task_alloc, mm_alloc 0, fork 0, exit_mmap 0, dead_drop 0, mm_free 0, ");
+  EXPECT_EQ(translator_.figures().deduced_frees, 0);
+}
+
+TEST_F(RecordTranslator, CountsAnEndThatWasLost) {
+  fork(100, 0xa0, 0x70);
+  fork(400, 0xa0, 0x71);
+  told();
+  EXPECT_EQ(translator_.figures().mms, 2);
+  EXPECT_EQ(translator_.figures().incomplete_mms, 1);
+}
+
+TEST_F(RecordTranslator, KnowsWhoWasBornWhileProgramsWereBeingAttached) {
+  translator late(words_, symbols_, {.start_ns = 150},
+                  [this](const event& e, const circumstances&) { events_.push_back(e); });
+  raw_record first = record_of(raw_fork, 100, 0xa0);
+  first.task = 0x70;
+  first.born_ns = 95;
+  late.add(first, {});
+  late.add(record_of(raw_exit_mmap, 200, 0xa0), {});
+  late.ends_at(250);
+  late.add(record_of(raw_mm_free, 300, 0xa0), {});
+  late.flush(true);
+  late.finish();
+  EXPECT_EQ(told(), "exit_mmap 0, ");  // no event before, none after
+  EXPECT_EQ(late.figures().incomplete_mms, 0);
+}
+
+TEST_F(RecordTranslator, TakesNoCountOfATaskForOneOfAnMm) {
+  raw_record put = record_of(raw_rcu_put, 100, 0);
+  put.task = 0x70;
+  put.number = 1;  // so the task is freed, too
+  add(put);
+  EXPECT_EQ(told(), "rcu_put, task_free, ");
+  for (const event& e : events_) EXPECT_EQ(e.mm_count, not_read);
+}
+
+TEST(RecordFiles, EndThoughOneWhoLeftWasNotSeen) {
+  files_users all;
+  all.exits(1, 0xf0, 3, false);  // whose leaving is lost
+  all.exits(2, 0xf0, 2, false);
+  const files_id last = all.exits(3, 0xf0, 2, true);
+  EXPECT_FALSE(all.gone(2));
+  EXPECT_EQ(all.gone(3), last);
+}
+
+TEST(RecordFiles, EndWithTheirLastUser) {
+  files_users all;
+  const files_id shared = all.exits(1, 0xf0, 2, false);
+  EXPECT_EQ(all.exits(2, 0xf0, 2, true), shared);
+  EXPECT_FALSE(all.gone(1));
+  EXPECT_EQ(all.gone(2), shared);
+  EXPECT_FALSE(all.gone(2));
+}
+
+TEST(RecordFiles, StayWithAnotherProcess) {
+  files_users all;
+  all.exits(1, 0xf0, 2, true);
+  EXPECT_FALSE(all.gone(1));
+  const files_id last = all.exits(2, 0xf0, 1, true);
+  EXPECT_EQ(all.gone(2), last);
+}
+
+TEST(RecordRoutes, AreReadFromStacks) {
+  const auto of = [](std::vector<std::string_view> functions) { return route_of(functions); };
+  EXPECT_EQ(of({"__mmdrop", "finish_task_switch", "schedule"}).name, "context-switch");
+  // A task that exits closes files: the file is what counts.
+  const route closed = of({"__mmdrop", "mem_release", "__fput", "task_work_run", "do_exit"});
+  EXPECT_EQ(closed.name, "close /proc/PID/mem");
+  EXPECT_EQ(closed.holder, "/proc/PID/mem");
+  EXPECT_EQ(of({"__mmdrop", "do_exit", "do_group_exit"}).name, "do_exit (mmput)");
+  EXPECT_EQ(of({"__mmdrop", "some_release", "process_one_work"}).name, "workqueue");
+  EXPECT_EQ(of({"__mmdrop", "process_one_work", "worker_thread"}).holder, "signal->oom_mm");
+  // What an interrupt came upon is not its doing.
+  const route soft = of({"__mmdrop", "rcu_do_batch", "handle_softirqs", "do_exit"});
+  EXPECT_EQ(soft.name, "rcu callback");
+  EXPECT_EQ(soft.context, sampled_context::softirq);
+  // But one that ends in the scheduler is.
+  EXPECT_EQ(of({"__mmdrop", "finish_task_switch", "preempt_schedule_irq", "el1_interrupt"}).context,
+            sampled_context::task);
+  EXPECT_EQ(of({"", ""}).context, sampled_context::unknown);
+}
+
+}  // namespace
+}  // namespace trefoil::lab
