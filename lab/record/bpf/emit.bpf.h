@@ -49,6 +49,8 @@ static __always_inline void fill(struct raw_record* to, enum raw_kind kind,
   bpf_get_current_comm(to->comm, sizeof to->comm);
 }
 
+/* Its caller looks at once whether there is one, before it does anything else: then the compiler makes
+ * one look of that and of this one, which the verifiers of older kernels insist on (6.1). */
 static __always_inline struct raw_record* begin(enum raw_kind kind, struct task_struct* current) {
   struct raw_record* const record = bpf_ringbuf_reserve(&ring, sizeof *record, 0);
 

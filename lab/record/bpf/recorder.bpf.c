@@ -76,9 +76,10 @@ const volatile bool has_prepare_exec = true;
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_sched_process_exec, struct task_struct* task) {
   struct raw_record* const record = begin(raw_exec, task);
-  struct mm_struct* const mm = task->mm;
+  struct mm_struct* mm;
 
   if (!record) return 0;
+  mm = task->mm;
   record->mm = address_of(mm);
   record->task = address_of(task);
   if (mm && !has_prepare_exec) tell_birth(record, mm);
@@ -89,10 +90,12 @@ int BPF_PROG(on_sched_process_exec, struct task_struct* task) {
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_sched_process_exit, struct task_struct* task) {
   struct raw_record* const record = begin(raw_task_exit, task);
-  struct mm_struct* const mm = task->mm;
-  struct files_struct* const files = task->files;
+  struct mm_struct* mm;
+  struct files_struct* files;
 
   if (!record) return 0;
+  mm = task->mm;
+  files = task->files;
   record->mm = address_of(mm);
   record->task = address_of(task);
   record->other = address_of(files);
