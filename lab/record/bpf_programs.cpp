@@ -6,6 +6,8 @@
 #include "lab/record/kernel_features.hpp"
 #include "lab/record/privileges.hpp"
 #include "recorder.skel.h"
+#include "recorder_pcpu_hot.skel.h"
+#include "recorder_preempt_count.skel.h"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +16,10 @@
 #include <charconv>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <string_view>
 #include <sys/stat.h>
 #include <system_error>
@@ -24,28 +29,6 @@
 namespace trefoil::lab {
 
 namespace {
-
-// Programs by the tracepoint they are for, and what is not recorded without it.
-struct need {
-  std::string_view tracepoint;
-  std::string_view lost;
-};
-constexpr std::array needs{
-    need{"sched_process_fork", "forks"},
-    need{"sched_process_exec", "execs"},
-    need{"sched_prepare_exec", "prep_exec (the births of programs are told late)"},
-    need{"sched_process_exit", "task_exit, files_free"},
-    need{"sched_process_free", "rcu_put, task_free"},
-    need{"sched_switch", "dead_borrow, dead_drop, counts of lazy CPUs"},
-    need{"mmap_lock_released", "exit_mm"},
-    need{"exit_mmap", "exit_mmap (so a replay has no truth to check; mm_free by the slab's)"},
-    need{"mark_victim", "oom"},
-    need{"signal_generate", "files_free as early as it might be"},
-    need{"task_newtask", "task_alloc of io_uring's threads"},
-    need{"percpu_alloc_percpu", "when an mm is allocated (told at its first holder)"},
-    need{"percpu_free_percpu", "mm_free"},
-    need{"kmem_cache_free", "mm_free, files_free, sighand_free"},
-};
 
 constexpr std::string_view tracepoint_prefix = "tp_btf/";
 constexpr std::string_view raw_prefix = "raw_tp/";
@@ -61,7 +44,7 @@ std::string_view tracepoint_of(const bpf_program* program) {
 // What libbpf says goes nowhere: the caller makes one line of the error.
 int be_silent(libbpf_print_level, const char*, va_list) { return 0; }
 
-[[noreturn]] void fail_to_load(int code) {
+[[noreturn]] void fail_to_load(int code, const program_choice& chosen) {
   // A verifier that refuses a program says EACCES, too.
   if (code == EPERM || (code == EACCES && !may_load_programs())) {
     throw error(fault::input,
@@ -72,10 +55,47 @@ int be_silent(libbpf_print_level, const char*, va_list) { return 0; }
     throw error(fault::input, "record: this kernel has no bpf() system call; it has to be built "
                               "with CONFIG_BPF_SYSCALL");
   }
-  throw error(fault::input, "record: the kernel does not accept the recorder's programs: " +
-                                std::generic_category().message(code) +
-                                "; please report the kernel's version");
+  const auto& refused = chosen.refused();
+  throw error(fault::input,
+              "record: this kernel does not accept the recorder's programs: " +
+                  (refused.empty() ? std::generic_category().message(code)
+                                   : refused.front().tracepoint + ": " + refused.front().reason) +
+                  "; it takes Linux 5.15 or later (if this is one, please report it)");
 }
+
+// The end of what the verifier says, without its statistics: the reason.
+std::string reason_in(std::string_view log) {
+  while (!log.empty()) {
+    log = log.substr(0, log.find_last_not_of("\n") + 1);
+    const std::size_t before = log.rfind('\n');
+    const std::string_view line = log.substr(before == log.npos ? 0 : before + 1);
+    if (!line.starts_with("processed ")) return std::string(line);
+    log = log.substr(0, before == log.npos ? 0 : before);
+  }
+  return "no reason given";
+}
+
+// Where the verifier tells why it does not accept a program: written to then alone.
+class verifier_logs {
+ public:
+  void give(bpf_program* program) {
+    auto& log = logs_.emplace_back(program, std::make_unique_for_overwrite<char[]>(bytes));
+    log.second[0] = '\0';
+    bpf_program__set_log_buf(program, log.second.get(), bytes);
+  }
+  std::optional<refusal> found() const {
+    for (const auto& [program, text] : logs_) {
+      if (text[0] == '\0') continue;
+      const std::string_view all(text.get(), ::strnlen(text.get(), bytes));
+      return refusal{std::string(tracepoint_of(program)), reason_in(all)};
+    }
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t bytes = std::size_t{1} << 20;
+  std::vector<std::pair<bpf_program*, std::unique_ptr<char[]>>> logs_;
+};
 
 // 0 if it is not there.
 std::int64_t number_behind(std::string_view key, std::string_view text) {
@@ -110,11 +130,14 @@ struct bpf_programs::parts {
     std::string tracepoint;
     descriptor fdinfo;
   };
-  std::unique_ptr<recorder_bpf, closer> all;
+  using object = std::unique_ptr<recorder_bpf, closer>;
+  object all;
   std::unique_ptr<ring_buffer, closer> ring;
   std::vector<watched> programs;
   const sink* to = nullptr;
 
+  static object open(preempt_count_in where);
+  static object load(program_choice& chosen);
   static int take(void* self, void* data, std::size_t bytes) {
     const auto* const record = static_cast<const raw_record*>(data);
     const auto* const whole = static_cast<const raw_record_with_stack*>(data);
@@ -127,54 +150,55 @@ struct bpf_programs::parts {
   }
 };
 
-bpf_programs::bpf_programs(const kernel_features& kernel, const bpf_options& options)
+// One skeleton does for all three objects: what differs between them is in no map and in no name.
+bpf_programs::parts::object bpf_programs::parts::open(preempt_count_in where) {
+  object all(static_cast<recorder_bpf*>(std::calloc(1, sizeof(recorder_bpf))));
+  if (!all || recorder_bpf__create_skeleton(all.get()) != 0) return nullptr;
+  bpf_object_skeleton& skeleton = *all->skeleton;
+  const auto bytes_of = [&](const void* (*elf)(std::size_t*)) {
+    return const_cast<void*>(elf(&skeleton.data_sz));
+  };
+  if (where == preempt_count_in::own_variable) {
+    skeleton.data = bytes_of(recorder_preempt_count_bpf__elf_bytes);
+  } else if (where == preempt_count_in::pcpu_hot) {
+    skeleton.data = bytes_of(recorder_pcpu_hot_bpf__elf_bytes);
+  }
+  return bpf_object__open_skeleton(&skeleton, nullptr) == 0 ? std::move(all) : nullptr;
+}
+
+// Null: not this choice, which does without one program more now.
+bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen) {
+  object all = open(chosen.preempt_count());
+  if (!all) fail_to_load(errno, chosen);
+  all->rodata->by_counters = chosen.by_counters();
+  all->rodata->has_prepare_exec = chosen.has_prepare_exec();
+  all->rodata->free_tells_cache = chosen.free_tells_cache();
+  verifier_logs logs;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, all->obj) {
+    const bool loads = chosen.loads(tracepoint_of(program));
+    bpf_program__set_autoload(program, loads);
+    if (loads) logs.give(program);
+  }
+  const int wrong = recorder_bpf::load(all.get());
+  if (wrong == 0) return all;
+  const std::optional<refusal> refused = logs.found();
+  if (!refused || !may_load_programs()) fail_to_load(-wrong, chosen);
+  chosen.refuse(*refused);
+  if (chosen.hopeless()) fail_to_load(-wrong, chosen);
+  return nullptr;
+}
+
+bpf_programs::bpf_programs(const kernel_features& kernel, const program_options& options)
     : parts_(std::make_unique<parts>()) {
   libbpf_set_print(be_silent);
-  parts_->all.reset(recorder_bpf::open());
-  if (!parts_->all) fail_to_load(errno);
-
-  const auto offered = [&](std::string_view tracepoint) {
-    const bool left_out = std::find(options.leave_out.begin(), options.leave_out.end(),
-                                    tracepoint) != options.leave_out.end();
-    if (left_out || !kernel.has_tracepoint(std::string(tracepoint))) return false;
-    // Before Linux 6.9 it tells the pid alone.
-    return tracepoint != "mark_victim" || kernel.tracepoint_takes("mark_victim", 0, "task_struct");
-  };
-  // Whose counters they are is learned when its mappings go.
-  const bool by_counters =
-      kernel.mm_has_counters() && offered("percpu_free_percpu") && offered("exit_mmap");
-  const bool slab = options.slab || !by_counters;
-  parts_->all->rodata->by_counters = by_counters;
-  parts_->all->rodata->has_prepare_exec = offered("sched_prepare_exec");
-  parts_->all->rodata->free_tells_cache =
-      kernel.tracepoint_takes("kmem_cache_free", 2, "kmem_cache");
-
-  const auto wanted = [&](std::string_view tracepoint) {
-    if (tracepoint.starts_with("kmem_cache_")) return slab;
-    if (tracepoint.starts_with("percpu_")) return by_counters;
-    return true;
-  };
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, parts_->all->obj) {
-    const std::string_view tracepoint = tracepoint_of(program);
-    bpf_program__set_autoload(program, wanted(tracepoint) && offered(tracepoint));
-  }
-  for (const need& one : needs) {
-    if (wanted(one.tracepoint) && !offered(one.tracepoint)) {
-      missing_.push_back("no tracepoint " + std::string(one.tracepoint) +
-                         " here, so not recorded: " + std::string(one.lost));
-    }
-  }
-  if (!slab) {
-    missing_.emplace_back(
-        "sighand_free is not recorded, files_free when a task is gone: --slab has both, "
-        "and costs more");
-  }
-
-  if (const int wrong = recorder_bpf::load(parts_->all.get()); wrong != 0) fail_to_load(-wrong);
+  program_choice chosen(kernel, options);
+  while (!parts_->all) parts_->all = parts::load(chosen);
+  missing_ = chosen.missing();
   parts_->ring.reset(
       ring_buffer__new(bpf_map__fd(parts_->all->maps.ring), parts::take, parts_.get(), nullptr));
-  if (!parts_->ring) fail_to_load(errno);
+  if (!parts_->ring) fail_to_load(errno, chosen);
+  bpf_program* program = nullptr;
   bpf_object__for_each_program(program, parts_->all->obj) {
     if (const int fd = bpf_program__fd(program); fd >= 0) {
       const std::string path = "/proc/self/fdinfo/" + std::to_string(fd);
@@ -197,7 +221,10 @@ bool bpf_programs::has(const std::string& tracepoint) const {
 }
 
 void bpf_programs::attach() {
-  if (const int wrong = recorder_bpf::attach(parts_->all.get()); wrong != 0) fail_to_load(-wrong);
+  if (const int wrong = recorder_bpf::attach(parts_->all.get()); wrong != 0) {
+    throw error(fault::input, "record: cannot attach to the kernel's tracepoints: " +
+                                  std::generic_category().message(-wrong));
+  }
 }
 
 void bpf_programs::detach() { recorder_bpf::detach(parts_->all.get()); }

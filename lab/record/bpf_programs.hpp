@@ -5,6 +5,7 @@
 #define TREFOIL_LAB_RECORD_BPF_PROGRAMS_HPP
 
 #include "lab/record/bpf_types.hpp"
+#include "lab/record/program_choice.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -15,8 +16,6 @@
 
 namespace trefoil::lab {
 
-class kernel_features;
-
 // As the kernel counts them.
 struct program_figures {
   std::string tracepoint;
@@ -25,18 +24,13 @@ struct program_figures {
   std::int64_t run_ns = 0;
 };
 
-struct bpf_options {
-  std::vector<std::string> leave_out;  // tracepoints to do without, as if the kernel had none
-  bool slab = false;  // also the slab allocator's: exact ends of files and sighands
-};
-
 class bpf_programs {
  public:
   using sink = std::function<void(const raw_record&, std::span<const std::uint64_t> stack)>;
 
-  // Loads. What this kernel does not have is left out, see missing(). Throws one line that says what
-  // to do if nothing can be loaded.
-  bpf_programs(const kernel_features& kernel, const bpf_options& options);
+  // Loads. What this kernel does not have or does not accept is left out, see missing(). Throws one line
+  // that says what to do if nothing can be loaded.
+  bpf_programs(const kernel_features& kernel, const program_options& options);
   ~bpf_programs();
   bpf_programs(const bpf_programs&) = delete;
   bpf_programs& operator=(const bpf_programs&) = delete;

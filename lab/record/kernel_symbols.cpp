@@ -9,7 +9,8 @@ namespace trefoil::lab {
 
 namespace {
 constexpr std::uint64_t longest_function = 1 << 20;
-}
+
+}  // namespace
 
 kernel_symbols kernel_symbols::read(const std::string& path) {
   kernel_symbols all;
@@ -19,11 +20,14 @@ kernel_symbols kernel_symbols::read(const std::string& path) {
     std::uint64_t address = 0;
     const char* const end = line.data() + line.size();
     const auto [after, wrong] = std::from_chars(line.data(), end, address, 16);
-    if (wrong != std::errc{} || address == 0 || end - after < 4) continue;
+    if (wrong != std::errc{} || end - after < 4) continue;
+    const std::string_view whole(after + 3, end);
+    if (whole == "__preempt_count") all.preempt_count_ = preempt_count_in::own_variable;
+    if (whole == "pcpu_hot") all.preempt_count_ = preempt_count_in::pcpu_hot;
+    if (address == 0) continue;
     if (const char type = after[1]; type != 't' && type != 'T' && type != 'w' && type != 'W')
       continue;
-    std::string_view name(after + 3, static_cast<std::size_t>(end - after) - 3);
-    name = name.substr(0, name.find('\t'));
+    std::string_view name = whole.substr(0, whole.find('\t'));
     name = name.substr(0, name.find('.'));
     if (name.empty()) continue;
     all.functions_.push_back({address, static_cast<std::uint32_t>(all.text_.size()),

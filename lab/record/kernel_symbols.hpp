@@ -3,6 +3,8 @@
 #ifndef TREFOIL_LAB_RECORD_KERNEL_SYMBOLS_HPP
 #define TREFOIL_LAB_RECORD_KERNEL_SYMBOLS_HPP
 
+#include "lab/record/preempt_count.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +18,8 @@ class kernel_symbols {
   static kernel_symbols read(const std::string& path);
 
   bool empty() const noexcept { return functions_.empty(); }
+  // Where programs may read it: the kernel has to find the variable's address by its name.
+  preempt_count_in preempt_count() const noexcept { return preempt_count_; }
 
   // The function that holds the address, without the suffixes of compilers (".isra.0"); empty: none.
   std::string_view at(std::uint64_t address) const;
@@ -28,6 +32,7 @@ class kernel_symbols {
   };
   std::string text_;
   std::vector<function> functions_;  // by address
+  preempt_count_in preempt_count_ = preempt_count_in::nowhere;
 };
 
 }  // namespace trefoil::lab

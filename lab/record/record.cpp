@@ -60,7 +60,9 @@ class session {
   explicit session(const record_options& options)
       : options_(options),
         symbols_(kernel_symbols::of_this_kernel()),
-        programs_(kernel_, {options.leave_out, options.slab}),
+        programs_(kernel_, {.leave_out = options.leave_out,
+                            .slab = options.slab,
+                            .preempt_count = symbols_.preempt_count()}),
         facts_(words_) {
     const bool rt = is_preempt_rt();
     missing_ = programs_.missing();
@@ -88,7 +90,8 @@ class session {
                                            .frees_mms_in_switch = !rt,
                                            .frees_tasks_at_put = !rt,
                                            .derives_files = !programs_.has("kmem_cache_free"),
-                                           .has_exit_mmap = programs_.has("exit_mmap")},
+                                           .has_exit_mmap = programs_.has("exit_mmap"),
+                                           .counts_softirqs = !rt},
                         [this](const event& e, const circumstances& around) { write(e, around); });
   }
 
@@ -193,7 +196,7 @@ class session {
     facts_.observe(e);
     writer_->append(e);
     if (e.kind == event_kind::mm_free) {
-      tables_->last_drop(writer_->size(), around.holder, around.stack);
+      tables_->last_drop(writer_->size(), around.holder, around.stack, around.preempt_count);
     }
     if (around.page_table_bytes >= 0)
       tables_->page_tables(writer_->size(), around.page_table_bytes);

@@ -29,6 +29,9 @@ constexpr std::array clues{
     clue{"io_ring_ctx_free", "workqueue (io_uring)", "ring accounting"},
     clue{"io_ring_exit_work", "workqueue (io_uring)", "ring accounting"},
     clue{"io_uring_release", "close io_uring", "ring accounting"},
+    clue{"kvm_vm_release", "close kvm", "virtual machine"},
+    clue{"kvm_vcpu_release", "close kvm", "virtual machine"},
+    clue{"kvm_device_release", "close kvm", "virtual machine"},
     clue{"kvm_destroy_vm", "close kvm", "virtual machine"},
     clue{"kvm_put_kvm", "close kvm", "virtual machine"},
     clue{"vhost_dev_cleanup", "close vhost", "vhost owner"},
@@ -53,6 +56,23 @@ constexpr std::array clues{
     clue{"oom_reaper", "oom_reaper release", "signal->oom_mm"},
     clue{"__do_sys_process_mrelease", "process_mrelease", "reap a dying process"},
 };
+
+// Functions that leave no trace of themselves, as they jump to __mmdrop: known by who calls them, if that
+// calls nothing else that would.
+struct jump {
+  std::string_view caller;
+  std::string_view name;
+  std::string_view holder;
+};
+constexpr std::array jumps{
+    jump{"process_one_work", "workqueue (tail call: mmdrop_async_fn)", "signal->oom_mm"},
+    jump{"rcu_do_batch", "rcu callback", "lazy TLB"},  // __mmdrop_delayed, of PREEMPT_RT
+};
+
+// What is on every stack of an end: __mmdrop, what it calls, and what calls the recorder's program.
+constexpr std::array<std::string_view, 5> end_itself{"__mmdrop", "kmem_cache_free", "free_percpu",
+                                                     "percpu_counter_destroy",
+                                                     "percpu_counter_destroy_many"};
 
 struct road {
   std::string_view function;
@@ -83,6 +103,17 @@ constexpr std::array<std::string_view, 6> hardirqs{
     "__common_interrupt", "__sysvec_apic_timer_interrupt", "handle_irq_event",
     "el1_interrupt",      "generic_handle_domain_irq",     "__sysvec_call_function_single"};
 constexpr std::array<std::string_view, 4> puts{"mmput", "__mmput", "mmput_async_fn", "exit_mm"};
+
+// Empty: there is none.
+std::string_view caller_of_the_end(std::span<const std::string_view> functions) {
+  const auto is_end_itself = [](std::string_view name) {
+    return name.empty() || name.starts_with("bpf_") || name.starts_with("__bpf_") ||
+           name.starts_with("__traceiter_") ||
+           std::find(end_itself.begin(), end_itself.end(), name) != end_itself.end();
+  };
+  const auto caller = std::find_if_not(functions.begin(), functions.end(), is_end_itself);
+  return caller == functions.end() ? std::string_view() : *caller;
+}
 
 }  // namespace
 
@@ -118,11 +149,10 @@ route route_of(std::span<const std::string_view> functions) {
     found.holder = one.holder;
     return found;
   }
-  // mmdrop_async_fn() leaves no trace of itself: it jumps to __mmdrop, and no other work does.
-  const auto drop = std::find(functions.begin(), functions.end(), "__mmdrop");
-  if (drop != functions.end() && drop + 1 != functions.end() && drop[1] == "process_one_work") {
-    found.name = clues.front().name;
-    found.holder = clues.front().holder;
+  for (const jump& one : jumps) {
+    if (caller_of_the_end(functions) != one.caller) continue;
+    found.name = one.name;
+    found.holder = one.holder;
     return found;
   }
   // What the compiler has put into its caller is not on the stack. A task that exits, and not by way of

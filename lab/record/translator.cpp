@@ -13,6 +13,10 @@ namespace {
 // Nothing that comes later is older than this, but for births.
 constexpr std::int64_t settled_ns = 50'000'000;
 
+// Of the preempt count (linux/preempt.h): an interrupt or an NMI is handled, a softirq is.
+constexpr std::int64_t in_hardirq = 0xff0000;
+constexpr std::int64_t in_softirq = 0x100;
+
 }  // namespace
 
 translator::translator(names& words, const kernel_symbols& symbols,
@@ -238,6 +242,15 @@ void translator::set_route(event& e, const route& how) {
   if (!how.name.empty()) e.route = words_->routes.intern(how.name);
 }
 
+sampled_context translator::context_of(std::int64_t preempt_count,
+                                       sampled_context told_by_stack) const {
+  if (preempt_count < 0) return told_by_stack;
+  if ((preempt_count & in_hardirq) != 0) return sampled_context::hardirq;
+  if ((preempt_count & in_softirq) != 0) return sampled_context::softirq;
+  const bool uncounted = !options_.counts_softirqs && told_by_stack == sampled_context::softirq;
+  return uncounted ? told_by_stack : sampled_context::task;
+}
+
 void translator::exit_mmap(const item& one, event& e) {
   auto& mm = mms_.at(one.record.mm);
   if (std::exchange(mm.facts.emptied, true)) {
@@ -248,7 +261,12 @@ void translator::exit_mmap(const item& one, event& e) {
   e.kind = event_kind::exit_mmap;
   e.mm = mm.id;
   circumstances around;
-  set_route(e, route_of_item(one, around));
+  const route how = route_of_item(one, around);
+  set_route(e, how);
+  if (one.record.mm_count == 1 && !how.name.empty()) {
+    mm.facts.ender = e.pid;
+    mm.facts.ending = how;
+  }
   emit(e, around);
 }
 
@@ -258,9 +276,13 @@ void translator::mm_free(const item& one, event& e) {
   e.kind = event_kind::mm_free;
   e.mm = mm.id;
   circumstances around;
-  const route how = route_of_item(one, around);
+  route how = route_of_item(one, around);
+  // What its functions jump to leaves no trace of them: the stack may be that of another way.
+  if (one.record.cause == raw_cause_unknown && mm.facts.ender == e.pid) how = mm.facts.ending;
   around.holder = how.holder;
+  around.preempt_count = one.record.number;
   set_route(e, how);
+  e.context = context_of(around.preempt_count, e.context);
   mms_.gone(one.record.mm);
   emit(e, around);
 }
@@ -296,7 +318,9 @@ void translator::dead_drop(const raw_record& r, event& e) {
   end.subject = not_read;
   set_route(end, by_deduction);
   mms_.gone(r.mm);
-  emit(end, {.holder = by_deduction.holder, .stack = {}});
+  circumstances around;
+  around.holder = by_deduction.holder;
+  emit(end, around);
 }
 
 // Whoever frees a task after its grace period does so in an RCU callback: in a softirq, but for

@@ -35,6 +35,7 @@ struct circumstances {
   std::string_view holder;  // mm_free: whose reference was the last; empty: not known
   std::string stack;        // mm_free, exit_mmap: the kernel's functions; empty: not taken
   std::int64_t page_table_bytes = -1;  // exit_mm, prep_exec: of the mm that is left; -1: not read
+  std::int64_t preempt_count = -1;     // mm_free: the kernel's; -1: not read
 };
 
 struct translation_figures {
@@ -50,6 +51,7 @@ struct translator_options {
   bool frees_tasks_at_put = true;   // the last reference goes there, and the task with it
   bool derives_files = true;        // no tracepoint tells of the end of a files_struct
   bool has_exit_mmap = true;        // a tracepoint tells of it
+  bool counts_softirqs = true;      // in the preempt count; not so on PREEMPT_RT
 };
 
 class translator {
@@ -86,6 +88,8 @@ class translator {
     bool born = false;
     bool emptied = false;
     bool let_go = false;  // the last reference was seen to go: the census tells if no end follows
+    std::int32_t ender = -1;  // pid of who emptied it as the only holder: the next to drop it
+    route ending;             // and how that came about
   };
   struct task_facts {
     bool exited = false;
@@ -109,6 +113,7 @@ class translator {
   void emit(const event& e, const circumstances& around = {});
   void set_route(event& e, const route& how);
   route route_of_item(const item& one, circumstances& around) const;
+  sampled_context context_of(std::int64_t preempt_count, sampled_context told_by_stack) const;
   event begin(const raw_record& r) const;
   actor who_is(const raw_record& r, std::string_view comm) const;
 

@@ -34,9 +34,10 @@ CREATE TABLE recorder_missing (line TEXT NOT NULL);
 CREATE TABLE holder (holder INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE stack (stack INTEGER PRIMARY KEY, functions TEXT NOT NULL UNIQUE);
 CREATE TABLE last_drop (
-    event   INTEGER PRIMARY KEY REFERENCES event,
-    holder  INTEGER REFERENCES holder,
-    stack   INTEGER REFERENCES stack
+    event          INTEGER PRIMARY KEY REFERENCES event,
+    holder         INTEGER REFERENCES holder,
+    stack          INTEGER REFERENCES stack,
+    preempt_count  INTEGER
 );
 CREATE TABLE page_tables (
     event  INTEGER PRIMARY KEY REFERENCES event,
@@ -61,7 +62,7 @@ std::int64_t recorder_facts::recursion_misses() const noexcept {
 
 recorder_tables::recorder_tables(const sqlite::database& file) : file_(&file) {
   file.run(create);
-  insert_drop_.emplace(file, "INSERT INTO last_drop VALUES (?, ?, ?)");
+  insert_drop_.emplace(file, "INSERT INTO last_drop VALUES (?, ?, ?, ?)");
   insert_bytes_.emplace(file, "INSERT INTO page_tables VALUES (?, ?)");
 }
 
@@ -72,8 +73,8 @@ std::int64_t recorder_tables::number_of(std::map<std::string, std::int64_t, std:
   return all.emplace(text, static_cast<std::int64_t>(all.size())).first->second;
 }
 
-void recorder_tables::last_drop(std::int64_t event, std::string_view holder,
-                                std::string_view stack) {
+void recorder_tables::last_drop(std::int64_t event, std::string_view holder, std::string_view stack,
+                                std::int64_t preempt_count) {
   insert_drop_->bind(1, event);
   std::int64_t number = -1;
   if (holder.empty()) {
@@ -86,6 +87,11 @@ void recorder_tables::last_drop(std::int64_t event, std::string_view holder,
     insert_drop_->bind_null(3);
   } else {
     insert_drop_->bind(3, number_of(stacks_, stack));
+  }
+  if (preempt_count < 0) {
+    insert_drop_->bind_null(4);
+  } else {
+    insert_drop_->bind(4, preempt_count);
   }
   insert_drop_->execute();
   ++drops_[number];

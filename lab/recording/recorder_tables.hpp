@@ -54,7 +54,8 @@ class recorder_tables {
   explicit recorder_tables(const sqlite::database& file);
 
   // Of the event in that row.
-  void last_drop(std::int64_t event, std::string_view holder, std::string_view stack);
+  void last_drop(std::int64_t event, std::string_view holder, std::string_view stack,
+                 std::int64_t preempt_count);
   void page_tables(std::int64_t event, std::int64_t bytes);
 
   // The rest; fills in what was counted here. After that the file may be closed.

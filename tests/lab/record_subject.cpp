@@ -2,12 +2,14 @@
 // A program to be recorded: does what its tests then look for, and says whose pid did what.
 //
 //   record_subject            each kind of end once
+//   record_subject busy       a million of objects freed, then three children
 //   record_subject foreign    waits for a line on stdin, then forks three children that exit
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/kvm.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <string>
@@ -24,8 +26,8 @@ void say(const char* what, pid_t who) {
 }
 
 // A child that reports through a pipe what it has got, and exits when told.
-template <class Work>
 struct child {
+  template <class Work>
   explicit child(Work work) {
     int up[2];
     int down[2];
@@ -67,6 +69,14 @@ void run_on_every_cpu() {
   sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
+void fork_children(int number) {
+  for (int i = 0; i < number; ++i) {
+    const pid_t pid = fork();
+    if (pid == 0) _exit(0);
+    waitpid(pid, nullptr, 0);
+  }
+}
+
 void fork_and_exec() {
   const pid_t pid = fork();
   if (pid == 0) {
@@ -77,37 +87,44 @@ void fork_and_exec() {
   say("exec", pid);
 }
 
-void hold_proc_mem() {
-  const child c([] { return 0; });
-  const int memory = open(("/proc/" + std::to_string(c.pid) + "/mem").c_str(), O_RDONLY);
-  c.end();
+// The last reference: a file about a process that is dead when it is closed.
+void let_go_last(const child& dead, int held, const char* what) {
+  dead.end();
   usleep(20000);
   run_on_every_cpu();
-  if (memory < 0) return;
-  close(memory);
-  say("mem", c.pid);
+  if (held < 0) return;
+  close(held);
+  say(what, dead.pid);
 }
 
-// Of the child, and taken from it: the parent's is the last reference.
-void hold_userfaultfd() {
-  const child c([] {
-    const int fd = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC));
-    uffdio_api api{};
-    api.api = UFFD_API;
-    return fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0 ? fd : -1;
-  });
+void hold_proc(const char* file) {
+  const child c([] { return 0; });
+  const std::string path = "/proc/" + std::to_string(c.pid) + "/" + file;
+  let_go_last(c, open(path.c_str(), O_RDONLY), file);
+}
+
+int make_userfaultfd() {
+  const int fd = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC));
+  uffdio_api api{};
+  api.api = UFFD_API;
+  return fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0 ? fd : -1;
+}
+
+int make_virtual_machine() {
+  const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+  return kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+}
+
+// Made by the child, and taken from it.
+void hold_descriptor(int (*make)(), const char* what) {
+  const child c(make);
   int taken = -1;
   if (c.result >= 0) {
     const int process = static_cast<int>(syscall(SYS_pidfd_open, c.pid, 0));
     taken = static_cast<int>(syscall(SYS_pidfd_getfd, process, c.result, 0));
     close(process);
   }
-  c.end();
-  usleep(20000);
-  run_on_every_cpu();
-  if (taken < 0) return;
-  close(taken);
-  say("userfaultfd", c.pid);
+  let_go_last(c, taken, what);
 }
 
 void leave_io_uring() {
@@ -125,18 +142,21 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "foreign") == 0) {
     char c = 0;
     if (read(0, &c, 1) != 1) return 1;
-    for (int i = 0; i < 3; ++i) {
-      const pid_t pid = fork();
-      if (pid == 0) _exit(0);
-      waitpid(pid, nullptr, 0);
-    }
+    fork_children(3);
     return read(0, &c, 1) == 0 ? 0 : 1;
+  }
+  if (argc > 1 && std::strcmp(argv[1], "busy") == 0) {
+    // Each allocates room for a name, and frees it.
+    for (int i = 0; i < 1'300'000; ++i) static_cast<void>(access("/none", F_OK));
+    fork_children(3);
+    return 0;
   }
   say("self", getpid());
   leave_io_uring();  // first: a kworker lets go of it, after a grace period or two
   fork_and_exec();
-  hold_proc_mem();
-  hold_userfaultfd();
+  for (const char* const file : {"mem", "maps", "smaps_rollup", "pagemap"}) hold_proc(file);
+  hold_descriptor(make_userfaultfd, "userfaultfd");
+  hold_descriptor(make_virtual_machine, "kvm");
   usleep(500000);
   std::fflush(nullptr);
   _exit(7);  // without what a sanitizer does at the end: its helper would be one child more

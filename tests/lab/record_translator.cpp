@@ -5,6 +5,7 @@
 #include "tests/lab/text.hpp"
 
 #include <cstring>
+#include <gtest/gtest.h>
 
 namespace trefoil::lab {
 namespace {
@@ -20,7 +21,7 @@ raw_record record_of(raw_kind kind, std::uint64_t time_ns, std::uint64_t mm) {
   return r;
 }
 
-class RecordTranslator : public ::testing::Test {
+class RecordTranslator : public files {
  protected:
   void add(const raw_record& r) { translator_.add(r, {}); }
 
@@ -49,10 +50,16 @@ class RecordTranslator : public ::testing::Test {
   }
 
   names words_;
-  kernel_symbols symbols_;
+  kernel_symbols symbols_ = kernel_symbols::read(
+      write("kallsyms", "0000000000000100 t mmput_async_fn\n0000000000000200 t process_one_work\n"
+                        "0000000000000300 T __mmdrop\n0000000000000400 t handle_softirqs\n"
+                        "0000000000000500 t worker_thread\n"));
   std::vector<event> events_;
-  translator translator_{
-      words_, symbols_, {}, [this](const event& e, const circumstances&) { events_.push_back(e); }};
+  std::vector<std::string> holders_;  // of the ends
+  translator translator_{words_, symbols_, {}, [this](const event& e, const circumstances& around) {
+                           events_.push_back(e);
+                           if (e.kind == event_kind::mm_free) holders_.emplace_back(around.holder);
+                         }};
 };
 
 TEST_F(RecordTranslator, GivesAnAddressThatIsUsedAgainAnotherId) {
@@ -133,6 +140,48 @@ TEST_F(RecordTranslator, KnowsWhoWasBornWhileProgramsWereBeingAttached) {
   EXPECT_EQ(late.figures().incomplete_mms, 0);
 }
 
+// A worker that puts the last user's reference: the rest of its way is jumps.
+TEST_F(RecordTranslator, TellsWhoEmptiedItFromWhoDropsItLater) {
+  const auto drop_by = [this](std::uint64_t mm, int references, int pid) {
+    std::vector<std::uint64_t> put{0x101, 0x201};
+    std::vector<std::uint64_t> drop{0x301, 0x201};
+    raw_record emptied = record_of(raw_exit_mmap, 100, mm);
+    emptied.mm_count = references;
+    translator_.add(emptied, put);
+    raw_record end = record_of(raw_mm_free, 200, mm);
+    end.pid = pid;
+    translator_.add(end, drop);
+  };
+  drop_by(0xa0, 1, 7);
+  drop_by(0xb0, 2, 7);  // somebody had it still, and handed it to the same worker
+  drop_by(0xc0, 1, 8);
+  told();
+  ASSERT_EQ(events_.size(), 6U);
+  EXPECT_EQ(holders_, (std::vector<std::string>{"last user", "signal->oom_mm", "signal->oom_mm"}));
+}
+
+TEST_F(RecordTranslator, KnowsTheContextByThePreemptCount) {
+  const auto context = [this](std::int64_t preempt_count, bool in_softirq, bool counts_softirqs) {
+    translator one(words_, symbols_, {.counts_softirqs = counts_softirqs},
+                   [this](const event& e, const circumstances&) { events_.push_back(e); });
+    raw_record end = record_of(raw_mm_free, 100, 0xa0);
+    end.number = preempt_count;
+    const std::vector<std::uint64_t> stack{0x301, in_softirq ? 0x401U : 0x501U};
+    one.add(end, stack);
+    one.flush(true);
+    return events_.back().context;
+  };
+  using enum sampled_context;
+  EXPECT_EQ(context(-1, true, true), softirq);  // not read: by the stack
+  EXPECT_EQ(context(-1, false, true), task);
+  EXPECT_EQ(context(0x1, true, true), task);
+  EXPECT_EQ(context(0x2, true, false), softirq);  // PREEMPT_RT does not count them
+  EXPECT_EQ(context(0x101, false, true), softirq);
+  EXPECT_EQ(context(0x200, false, true), task);  // softirqs are kept off, none is handled
+  EXPECT_EQ(context(0x10101, false, true), hardirq);
+  EXPECT_EQ(context(0x100001, false, true), hardirq);  // an NMI
+}
+
 TEST_F(RecordTranslator, TakesNoCountOfATaskForOneOfAnMm) {
   raw_record put = record_of(raw_rcu_put, 100, 0);
   put.task = 0x70;
@@ -178,6 +227,12 @@ TEST(RecordRoutes, AreReadFromStacks) {
   EXPECT_EQ(of({"__mmdrop", "do_exit", "do_group_exit"}).name, "do_exit (mmput)");
   EXPECT_EQ(of({"__mmdrop", "some_release", "process_one_work"}).name, "workqueue");
   EXPECT_EQ(of({"__mmdrop", "process_one_work", "worker_thread"}).holder, "signal->oom_mm");
+  // What is jumped to leaves the function that called it, and what the compiler has put into it.
+  EXPECT_EQ(of({"", "bpf_trace_run3", "kmem_cache_free", "process_one_work"}).holder,
+            "signal->oom_mm");
+  EXPECT_EQ(of({"__mmdrop", "some_release", "rcu_do_batch"}).holder, "");
+  EXPECT_EQ(of({"free_percpu", "percpu_counter_destroy_many", "__mmdrop", "rcu_do_batch"}).holder,
+            "lazy TLB");
   // What an interrupt came upon is not its doing.
   const route soft = of({"__mmdrop", "rcu_do_batch", "handle_softirqs", "do_exit"});
   EXPECT_EQ(soft.name, "rcu callback");

@@ -24,7 +24,9 @@ struct outcome {
 // Runs the tool; what it wrote and how it ended.
 class tool_run : public files {
  protected:
-  pid_t start(std::vector<std::string> arguments) {
+  // `before`: done in the new process, before it is the tool's.
+  template <class Before>
+  pid_t start(std::vector<std::string> arguments, Before before) {
     arguments.insert(arguments.begin(), "trefoil");
     std::vector<char*> argv;
     for (std::string& one : arguments) argv.push_back(one.data());
@@ -35,10 +37,15 @@ class tool_run : public files {
     if (child == 0) {
       ::dup2(::open(out.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), 1);
       ::dup2(::open(err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), 2);
+      before();
       ::execv(TREFOIL_TOOL, argv.data());
       ::_exit(127);
     }
     return child;
+  }
+
+  pid_t start(std::vector<std::string> arguments) {
+    return start(std::move(arguments), [] {});
   }
 
   outcome wait(pid_t child) {

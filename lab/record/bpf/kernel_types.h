@@ -93,6 +93,10 @@ struct kmem_cache {
   const char* name;
 };
 
+struct pcpu_hot {
+  int preempt_count;
+};
+
 #pragma clang attribute pop
 
 #endif

@@ -11,6 +11,7 @@
 #define TREFOIL_LAB_RECORD_BPF_LIVES_BPF_H
 
 #include "emit.bpf.h"
+#include "preempt_count.bpf.h"
 
 /* Set by the loader: mms are known by their counters, else by their address. */
 const volatile bool by_counters = true;
@@ -105,6 +106,7 @@ static __always_inline void tell_free(void* context, __u64 key) {
     record->mm = life ? life->mm : key;
     record->mm_users = 0;
     record->mm_count = 0;
+    record->number = preempt_count();
     record->cause = cause;
     send(record);
   }

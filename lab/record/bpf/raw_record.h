@@ -18,7 +18,7 @@ enum raw_kind {
   raw_gone,      /* the task has let go of all it will let go of by itself */
   raw_exit_mmap,
   raw_mm_alloc, /* an mm whose birth no fork and no prep_exec tells */
-  raw_mm_free,
+  raw_mm_free,  /* number: the preempt count; -1: not read */
   raw_dead_borrow,
   raw_dead_drop,
   raw_rcu_put, /* number: references to the task */

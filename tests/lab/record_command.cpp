@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a recording begins and ends: signals, privileges, the command's own ways, files in the way.
+#include "lab/recording/reader.hpp"
+#include "tests/lab/record_run.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <linux/capability.h>
+#include <sstream>
+#include <sys/prctl.h>
+
+namespace trefoil::lab {
+namespace {
+
+class RecordCommand : public record_run {
+ protected:
+  // So that the program it becomes has those alone, though it is root's.
+  template <class... Capability>
+  static void keep_only(Capability... kept) {
+    for (unsigned long one = 0; ::prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; ++one) {
+      if (((one != static_cast<unsigned long>(kept)) && ...)) {
+        ::prctl(PR_CAPBSET_DROP, one, 0, 0, 0);
+      }
+    }
+  }
+
+  // Its handlers are there: a signal from now on does not kill it.
+  static void wait_until_it_listens(pid_t who) {
+    const std::string file = "/proc/" + std::to_string(who) + "/status";
+    for (int i = 0; i < 30'000; ++i, ::usleep(1000)) {
+      std::ifstream status(file);
+      for (std::string word; status >> word;) {
+        if (word != "SigCgt:") continue;
+        status >> word;
+        if ((std::strtoull(word.c_str(), nullptr, 16) >> (SIGINT - 1) & 1) != 0) return;
+      }
+    }
+    FAIL() << "30 s";
+  }
+};
+
+TEST_F(RecordCommand, EndsWholeAtCtrlC) {
+  const std::string file = path("x.trefoil");
+  const pid_t recorder = start({"record", "-o", file});
+  wait_until_it_records();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  ::system("/bin/true");
+  ::kill(recorder, SIGINT);
+  const outcome result = wait(recorder);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(recording_reader(file).size(), 0);
+  EXPECT_EQ(list(), std::vector<std::string>{"x.trefoil"});
+}
+
+TEST_F(RecordCommand, AsksAProgramThatGoesOnToEnd) {
+  const auto ask = [this](const char* what) {
+    return run({"record", "-o", path("x.trefoil"), "-d", "0.3", "--", "/bin/sh", "-c", what});
+  };
+  const outcome polite = ask("while :; do sleep 0.1; done");
+  EXPECT_EQ(polite.status, 0) << polite.err;
+  const outcome stubborn =
+      ask("trap '' TERM; n=0; while [ $n -lt 30 ]; do sleep 0.1; n=$((n+1)); done");
+  EXPECT_EQ(stubborn.status, 0) << stubborn.err;
+  EXPECT_NE(stubborn.err.find("still runs"), std::string::npos) << stubborn.err;
+}
+
+// Whenever that is: what has not been recorded has not been run.
+TEST_F(RecordCommand, RunsNothingThatItDoesNotRecord) {
+  const std::string file = path("x.trefoil");
+  const std::string trace = path("trace");
+  const pid_t recorder = start({"record", "-o", file, "--", "/bin/touch", trace});
+  wait_until_it_listens(recorder);
+  ::kill(recorder, SIGINT);
+  const outcome result = wait(recorder);
+  if (result.status == 128 + SIGINT) {  // nearly always: to load programs takes a while
+    EXPECT_NE(result.err.find("nothing written"), std::string::npos) << result.err;
+    EXPECT_EQ(list(), std::vector<std::string>{});
+  } else {
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_GT(recording_reader(file).size(), 0);
+  }
+}
+
+TEST_F(RecordCommand, TellsHowItsCommandEndedThoughItWasStartedWithSigchldIgnored) {
+  const pid_t recorder = start({"record", "-o", path("x.trefoil"), "--", "/bin/sh", "-c", "exit 5"},
+                               [] { std::signal(SIGCHLD, SIG_IGN); });
+  EXPECT_EQ(wait(recorder).status, 5);
+}
+
+TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {
+  const std::string file = path("x.trefoil");
+  const pid_t recorder = start({"record", "-o", file});
+  wait_until_it_records();
+  std::filesystem::create_directory(file);
+  ::system("/bin/true");
+  ::kill(recorder, SIGINT);
+  const outcome result = wait(recorder);
+  EXPECT_EQ(result.status, 2) << result.err;
+  std::string kept;
+  for (const std::string& name : list()) {
+    if (name != "x.trefoil") kept = name;
+  }
+  EXPECT_NE(result.err.find(kept), std::string::npos) << result.err;
+  EXPECT_GT(recording_reader(path(kept)).size(), 0);
+}
+
+TEST_F(RecordCommand, TakesTwoCapabilitiesAndNoMore) {
+  const std::string file = path("x.trefoil");
+  const pid_t recorder = start({"record", "-o", file, "--", "/bin/sh", "-c", "/bin/true; :"},
+                               [] { keep_only(CAP_BPF, CAP_PERFMON); });
+  const outcome result = wait(recorder);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(recording_reader(file).size(), 0);
+}
+
+TEST_F(RecordCommand, SaysInALineThatItHasNotThePrivileges) {
+  for (const int only : {CAP_BPF, CAP_PERFMON, CAP_SYSLOG}) {
+    const pid_t recorder =
+        start({"record", "-o", path("x.trefoil"), "--", "/bin/true"}, [only] { keep_only(only); });
+    const outcome result = wait(recorder);
+    EXPECT_EQ(result.status, 2) << only;
+    EXPECT_NE(result.err.find("no permission"), std::string::npos) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+  EXPECT_TRUE(list().empty());
+}
+
+TEST_F(RecordCommand, SaysWhatIsWrong) {
+  EXPECT_NE(refused({"record", "-o", path("x"), "--", "/none/such"}).find("cannot start"),
+            std::string::npos);
+  refused({"record", "-o", path("no/such/folder/x"), "--", "/bin/true"});
+  refused({"record", "-o", path("x"), "-d", "-1"});
+  EXPECT_TRUE(list().empty());
+}
+
+}  // namespace
+}  // namespace trefoil::lab
