@@ -96,7 +96,7 @@ TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {
   ::system("/bin/true");
   ::kill(recorder, SIGINT);
   const outcome result = wait(recorder);
-  EXPECT_EQ(result.status, 2) << result.err;
+  EXPECT_EQ(result.status, 1) << result.err;
   std::string kept;
   for (const std::string& name : list()) {
     if (name != "x.trefoil") kept = name;
