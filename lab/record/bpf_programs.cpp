@@ -14,8 +14,6 @@
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <charconv>
-#include <cstdarg>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -40,9 +38,6 @@ std::string_view tracepoint_of(const bpf_program* program) {
   }
   return section;
 }
-
-// What libbpf says goes nowhere: the caller makes one line of the error.
-int be_silent(libbpf_print_level, const char*, va_list) { return 0; }
 
 [[noreturn]] void fail_to_load(int code, const program_choice& chosen) {
   // A verifier that refuses a program says EACCES, too.
@@ -166,7 +161,7 @@ bpf_programs::parts::object bpf_programs::parts::open(preempt_count_in where) {
   return bpf_object__open_skeleton(&skeleton, nullptr) == 0 ? std::move(all) : nullptr;
 }
 
-// Null: not this choice, which does without one program more now.
+// Null: not this choice, which does without something more now.
 bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen) {
   object all = open(chosen.preempt_count());
   if (!all) fail_to_load(errno, chosen);
@@ -183,15 +178,16 @@ bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen) {
   const int wrong = recorder_bpf::load(all.get());
   if (wrong == 0) return all;
   const std::optional<refusal> refused = logs.found();
-  if (!refused || !may_load_programs()) fail_to_load(-wrong, chosen);
-  chosen.refuse(*refused);
+  // No program's fault: only the preempt count may be that of a kernel whose types do not tell of it.
+  const bool counts = chosen.preempt_count() != preempt_count_in::nowhere;
+  if (!may_load_programs() || (!refused && !counts)) fail_to_load(-wrong, chosen);
+  chosen.refuse(refused.value_or(refusal{}));
   if (chosen.hopeless()) fail_to_load(-wrong, chosen);
   return nullptr;
 }
 
 bpf_programs::bpf_programs(const kernel_features& kernel, const program_options& options)
     : parts_(std::make_unique<parts>()) {
-  libbpf_set_print(be_silent);
   program_choice chosen(kernel, options);
   while (!parts_->all) parts_->all = parts::load(chosen);
   missing_ = chosen.missing();

@@ -4,13 +4,27 @@
 #include "lab/error.hpp"
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <cerrno>
+#include <cstdarg>
 
 namespace trefoil::lab {
 
 void kernel_features::closer::operator()(btf* types) const noexcept { btf__free(types); }
 
-kernel_features::kernel_features() : types_(btf__load_vmlinux_btf()) {
+namespace {
+
+// What libbpf says goes nowhere: its callers make one line of an error.
+int be_silent(libbpf_print_level, const char*, va_list) { return 0; }
+
+btf* load_types() {
+  libbpf_set_print(be_silent);  // this is the first that is asked of it
+  return btf__load_vmlinux_btf();
+}
+
+}  // namespace
+
+kernel_features::kernel_features() : types_(load_types()) {
   if (!types_) {
     throw error(fault::input,
                 "record: this kernel has no type information (/sys/kernel/btf/vmlinux cannot be "

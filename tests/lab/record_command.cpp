@@ -3,12 +3,20 @@
 #include "lab/recording/reader.hpp"
 #include "tests/lab/record_run.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <linux/capability.h>
-#include <sstream>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 namespace trefoil::lab {
 namespace {
@@ -123,6 +131,42 @@ TEST_F(RecordCommand, SaysInALineThatItHasNotThePrivileges) {
     EXPECT_NE(result.err.find("no permission"), std::string::npos) << result.err;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
+  EXPECT_TRUE(list().empty());
+}
+
+TEST_F(RecordCommand, SaysInALineThatTheKernelHasNoTypes) {
+  const pid_t recorder = start({"record", "-o", path("x.trefoil")}, [] {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", "/sys/kernel/btf", "tmpfs", 0, nullptr) != 0) {
+      ::_exit(77);
+    }
+  });
+  const outcome result = wait(recorder);
+  if (result.status == 77) GTEST_SKIP() << "may not mount anything over /sys/kernel/btf here";
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("CONFIG_DEBUG_INFO_BTF"), std::string::npos) << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  EXPECT_TRUE(list().empty());
+}
+
+TEST_F(RecordCommand, SaysInALineThatTheKernelHasNoBpf) {
+  const pid_t recorder = start({"record", "-o", path("x.trefoil")}, [] {
+    sock_filter without_bpf[]{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{std::size(without_bpf), without_bpf};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) ::_exit(77);
+  });
+  const outcome result = wait(recorder);
+  if (result.status == 77) GTEST_SKIP() << "may not filter system calls here";
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("CONFIG_BPF_SYSCALL"), std::string::npos) << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   EXPECT_TRUE(list().empty());
 }
 
