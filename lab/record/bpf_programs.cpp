@@ -58,18 +58,6 @@ std::string_view tracepoint_of(const bpf_program* program) {
                   "; it takes Linux 5.15 or later (if this is one, please report it)");
 }
 
-// The end of what the verifier says, without its statistics: the reason.
-std::string reason_in(std::string_view log) {
-  while (!log.empty()) {
-    log = log.substr(0, log.find_last_not_of('\n') + 1);
-    const std::size_t begin = log.rfind('\n') + 1;  // 0 where there is none
-    const std::string_view line = log.substr(begin);
-    if (!line.starts_with("processed ")) return std::string(line);
-    log = log.substr(0, begin);
-  }
-  return "no reason given";
-}
-
 // Where the verifier tells why it does not accept a program: written to then alone.
 class verifier_logs {
  public:

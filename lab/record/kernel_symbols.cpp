@@ -23,6 +23,8 @@ kernel_symbols kernel_symbols::read(const std::string& path) {
     if (wrong != std::errc{} || end - after < 4) continue;
     const std::string_view whole(after + 3, end);
     if (whole == "__preempt_count") all.preempt_count_ = preempt_count_in::own_variable;
+    // Came together with the other layout.
+    if (whole == "local_interrupt_disable_state") all.hardirq_bits_ = in_hardirq_above_disables;
     if (whole == "pcpu_hot") all.preempt_count_ = preempt_count_in::pcpu_hot;
     if (address == 0) continue;
     if (const char type = after[1]; type != 't' && type != 'T' && type != 'w' && type != 'W')

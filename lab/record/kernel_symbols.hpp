@@ -20,6 +20,7 @@ class kernel_symbols {
   bool empty() const noexcept { return functions_.empty(); }
   // Where programs may read it: the kernel has to find the variable's address by its name.
   preempt_count_in preempt_count() const noexcept { return preempt_count_; }
+  std::int64_t hardirq_bits() const noexcept { return hardirq_bits_; }  // of it
 
   // The function that holds the address, without the suffixes of compilers (".isra.0"); empty: none.
   std::string_view at(std::uint64_t address) const;
@@ -33,6 +34,7 @@ class kernel_symbols {
   std::string text_;
   std::vector<function> functions_;  // by address
   preempt_count_in preempt_count_ = preempt_count_in::nowhere;
+  std::int64_t hardirq_bits_ = in_hardirq;
 };
 
 }  // namespace trefoil::lab

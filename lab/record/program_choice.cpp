@@ -27,11 +27,25 @@ constexpr std::array needs{
     need{"signal_generate", "files_free as early as it might be"},
     need{"task_newtask", "task_alloc of io_uring's threads"},
     need{"percpu_alloc_percpu", "when an mm is allocated (told at its first holder)"},
-    need{"percpu_free_percpu", "mm_free"},
+    need{"percpu_free_percpu", "mm_free by anything but the slab's, which costs more"},
     need{"kmem_cache_free", "mm_free, files_free, sighand_free"},
 };
 
+// Whose programs read the preempt count.
+constexpr std::array<std::string_view, 2> ends{"percpu_free_percpu", "kmem_cache_free"};
+
 }  // namespace
+
+std::string reason_in(std::string_view log) {
+  while (!log.empty()) {
+    log = log.substr(0, log.find_last_not_of('\n') + 1);
+    const std::size_t begin = log.rfind('\n') + 1;  // 0 where there is none
+    const std::string_view line = log.substr(begin);
+    if (!line.starts_with("processed ")) return std::string(line);
+    log = log.substr(0, begin);
+  }
+  return "no reason given";
+}
 
 const refusal* program_choice::refusal_of(std::string_view tracepoint) const {
   const auto found = std::find_if(refused_.begin(), refused_.end(),
@@ -40,8 +54,12 @@ const refusal* program_choice::refusal_of(std::string_view tracepoint) const {
 }
 
 void program_choice::refuse(refusal one) {
-  if (std::exchange(options_.preempt_count, preempt_count_in::nowhere) ==
-      preempt_count_in::nowhere) {
+  const bool reads_count =
+      one.tracepoint.empty() || std::find(ends.begin(), ends.end(), one.tracepoint) != ends.end();
+  if (reads_count && options_.preempt_count != preempt_count_in::nowhere) {
+    options_.preempt_count = preempt_count_in::nowhere;
+    no_count_ = one.reason.empty() ? "its types do not tell of it" : one.reason;
+  } else {
     refused_.push_back(std::move(one));
   }
 }
@@ -82,8 +100,9 @@ bool program_choice::hopeless() const {
 std::vector<std::string> program_choice::missing() const {
   std::vector<std::string> lines;
   for (const need& one : needs) {
-    if (!wanted(one.tracepoint) || offered(one.tracepoint)) continue;
     const refusal* const refused = refusal_of(one.tracepoint);
+    const bool of_counters = one.tracepoint.starts_with("percpu_") && kernel_->mm_has_counters();
+    if ((!wanted(one.tracepoint) && !of_counters) || offered(one.tracepoint)) continue;
     lines.push_back((refused == nullptr
                          ? "no tracepoint " + std::string(one.tracepoint) + " here"
                          : "this kernel refuses the program for " + refused->tracepoint + " (" +
@@ -96,8 +115,9 @@ std::vector<std::string> program_choice::missing() const {
         "and costs more");
   }
   if (options_.preempt_count == preempt_count_in::nowhere) {
-    lines.emplace_back("the preempt count cannot be read here (it takes CONFIG_KALLSYMS_ALL): "
-                       "contexts are told from stacks");
+    lines.push_back("the preempt count cannot be read here (" +
+                    (no_count_.empty() ? "it takes CONFIG_KALLSYMS_ALL" : no_count_) +
+                    "): contexts are told from stacks");
   }
   return lines;
 }

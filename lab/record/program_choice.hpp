@@ -15,7 +15,7 @@ namespace trefoil::lab {
 class kernel_features;
 
 struct program_options {
-  std::vector<std::string> leave_out;  // tracepoints to do without, as if the kernel had none
+  std::vector<std::string> leave_out{};  // tracepoints to do without, as if the kernel had none
   bool slab = false;  // also the slab allocator's: exact ends of files and sighands
   preempt_count_in preempt_count = preempt_count_in::nowhere;
 };
@@ -25,6 +25,9 @@ struct refusal {
   std::string tracepoint;
   std::string reason;
 };
+
+// The end of what the verifier says, without its statistics.
+std::string reason_in(std::string_view verifier_log);
 
 class program_choice {
  public:
@@ -42,8 +45,8 @@ class program_choice {
   bool has_prepare_exec() const { return offered("sched_prepare_exec"); }
   bool free_tells_cache() const;
 
-  // From here on it does without: first without the preempt count, which is all that differs from what
-  // other kernels have taken, then without the tracepoint.
+  // From here on it does without: first without the preempt count where that may be the reason, then
+  // without the tracepoint. An empty refusal is of no program, but of all that is loaded with them.
   void refuse(refusal one);
   const std::vector<refusal>& refused() const noexcept { return refused_; }
   // The kernel refuses what nothing can be recorded without.
@@ -62,6 +65,7 @@ class program_choice {
   const kernel_features* kernel_;
   program_options options_;
   std::vector<refusal> refused_;
+  std::string no_count_;  // why it is done without the preempt count; empty: the kernel shows none
 };
 
 }  // namespace trefoil::lab

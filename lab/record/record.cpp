@@ -91,7 +91,8 @@ class session {
                                            .frees_tasks_at_put = !rt,
                                            .derives_files = !programs_.has("kmem_cache_free"),
                                            .has_exit_mmap = programs_.has("exit_mmap"),
-                                           .counts_softirqs = !rt},
+                                           .counts_softirqs = !rt,
+                                           .in_hardirq = symbols_.hardirq_bits()},
                         [this](const event& e, const circumstances& around) { write(e, around); });
   }
 

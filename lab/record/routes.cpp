@@ -42,7 +42,6 @@ constexpr std::array clues{
     clue{"iommu_sva_unbind_device", "release of SVA domain", "SVA domain"},
     clue{"iommu_domain_free", "release of SVA domain", "SVA domain"},
     clue{"vduse_dev_dereg_umem", "close vduse", "userspace vDPA"},
-    clue{"iopt_free_pages", "close iommufd", "pinned user memory"},
     clue{"iopt_release_pages", "close iommufd", "pinned user memory"},
     clue{"__ib_umem_release", "release of ib_umem", "pinned user memory"},
     clue{"ib_umem_release", "release of ib_umem", "pinned user memory"},
@@ -51,6 +50,8 @@ constexpr std::array clues{
     clue{"hfi1_mmu_rb_unregister", "release of mmu notifier",
          "bridge over mmu_notifier_unregister"},
     clue{"amdkfd_fence_release", "release of fence", "eviction fence"},
+    // Those who borrow an mm give back the one they had before.
+    clue{"kthread_use_mm", "release by kthread_use_mm", "lazy TLB"},
     clue{"user_fence_destroy", "release of fence", "user fence"},
     clue{"user_fence_worker", "release of fence", "user fence"},
     clue{"ep_user_copy_worker", "workqueue (usb gadget)", "AIO copy-back"},
@@ -64,10 +65,11 @@ constexpr std::array clues{
     clue{"mmu_interval_notifier_remove", "release of mmu notifier", "interval notifier"},
     clue{"user_event_mm_destroy", "workqueue (user_events)", "user_events"},
     clue{"delayed_user_event_mm_put", "workqueue (user_events)", "user_events"},
-    clue{"delayed_user_event_enabler", "workqueue (user_events)", "user_events"},
     clue{"exit_lazy_flush_tlb", "release by a shootdown", "lazy TLB"},
     clue{"khugepaged", "khugepaged release", "scan list"},
     clue{"ksm_scan_thread", "ksm release", "scan list"},
+    clue{"unmerge_and_remove_all_rmap_items", "ksm release", "scan list"},
+    clue{"run_store", "ksm release", "scan list"},
     clue{"kthread_unuse_mm", "release by kthread_unuse_mm", "kthread borrows an mm"},
     clue{"finish_cpu", "release by finish_cpu", "dead CPU's lazy mm"},
     clue{"__mmdrop_delayed", "rcu callback", "lazy TLB"},
@@ -75,6 +77,8 @@ constexpr std::array clues{
     clue{"__set_oom_adj", "write of oom_score_adj", "who shares this mm"},
     clue{"__oom_kill_process", "oom_kill_process", "process_shares_mm"},
     clue{"__do_sys_process_mrelease", "process_mrelease", "reap a dying process"},
+    clue{"__se_sys_process_mrelease", "process_mrelease", "reap a dying process"},
+    clue{"__x64_sys_process_mrelease", "process_mrelease", "reap a dying process"},
 };
 
 // Functions that leave no trace of themselves, as they jump to __mmdrop: known by who calls them, if that
@@ -86,10 +90,11 @@ struct jump {
 };
 constexpr std::array jumps{
     jump{"process_one_work", "workqueue (tail call: mmdrop_async_fn)", "signal->oom_mm"},
+    jump{"srcu_invoke_callbacks", "rcu callback (mmu notifier)", "notifier"},
     jump{"rcu_do_batch", "rcu callback", "lazy TLB"},  // __mmdrop_delayed, of PREEMPT_RT
 };
 
-// What is on every stack of an end: __mmdrop, what it calls, and what calls the recorder's program.
+// __mmdrop and what it calls: some of it is on every stack of an end.
 constexpr std::array<std::string_view, 5> end_itself{"__mmdrop", "kmem_cache_free", "free_percpu",
                                                      "percpu_counter_destroy",
                                                      "percpu_counter_destroy_many"};
@@ -126,13 +131,10 @@ constexpr std::array<std::string_view, 4> puts{"mmput", "__mmput", "mmput_async_
 
 // Empty: there is none.
 std::string_view caller_of_the_end(std::span<const std::string_view> functions) {
-  const auto is_end_itself = [](std::string_view name) {
-    return name.empty() || name.starts_with("bpf_") || name.starts_with("__bpf_") ||
-           name.starts_with("__traceiter_") ||
-           std::find(end_itself.begin(), end_itself.end(), name) != end_itself.end();
-  };
-  const auto caller = std::find_if_not(functions.begin(), functions.end(), is_end_itself);
-  return caller == functions.end() ? std::string_view() : *caller;
+  // Within it is the recorder's program, which has no name or that of the module before it.
+  const auto end = std::find_first_of(functions.rbegin(), functions.rend(), end_itself.begin(),
+                                      end_itself.end());
+  return end == functions.rend() || end == functions.rbegin() ? std::string_view() : *(end - 1);
 }
 
 }  // namespace

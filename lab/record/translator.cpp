@@ -13,10 +13,6 @@ namespace {
 // Nothing that comes later is older than this, but for births.
 constexpr std::int64_t settled_ns = 50'000'000;
 
-// Of the preempt count (linux/preempt.h): an interrupt or an NMI is handled, a softirq is.
-constexpr std::int64_t in_hardirq = 0xff0000;
-constexpr std::int64_t in_softirq = 0x100;
-
 }  // namespace
 
 translator::translator(names& words, const kernel_symbols& symbols,
@@ -245,7 +241,7 @@ void translator::set_route(event& e, const route& how) {
 sampled_context translator::context_of(std::int64_t preempt_count,
                                        sampled_context told_by_stack) const {
   if (preempt_count < 0) return told_by_stack;
-  if ((preempt_count & in_hardirq) != 0) return sampled_context::hardirq;
+  if ((preempt_count & options_.in_hardirq) != 0) return sampled_context::hardirq;
   if ((preempt_count & in_softirq) != 0) return sampled_context::softirq;
   const bool uncounted = !options_.counts_softirqs && told_by_stack == sampled_context::softirq;
   return uncounted ? told_by_stack : sampled_context::task;

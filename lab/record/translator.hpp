@@ -11,6 +11,7 @@
 #include "lab/record/files_users.hpp"
 #include "lab/record/kernel_symbols.hpp"
 #include "lab/record/live_objects.hpp"
+#include "lab/record/preempt_count.hpp"
 #include "lab/record/routes.hpp"
 #include "lab/recording/census.hpp"
 #include "lab/recording/event.hpp"
@@ -52,6 +53,7 @@ struct translator_options {
   bool derives_files = true;        // no tracepoint tells of the end of a files_struct
   bool has_exit_mmap = true;        // a tracepoint tells of it
   bool counts_softirqs = true;      // in the preempt count; not so on PREEMPT_RT
+  std::int64_t in_hardirq = lab::in_hardirq;  // bits of it
 };
 
 class translator {

@@ -182,6 +182,26 @@ TEST_F(RecordTranslator, KnowsTheContextByThePreemptCount) {
   EXPECT_EQ(context(0x100001, false, true), hardirq);  // an NMI
 }
 
+TEST_F(RecordTranslator, TakesDisabledInterruptsForNoInterrupt) {
+  const kernel_symbols since_7_3 = kernel_symbols::read(
+      write("since_7_3", "ffffffff9fcdc028 D __preempt_count\n"
+                         "ffffffff9fce0cb8 D local_interrupt_disable_state\n"));
+  const auto context = [&](std::int64_t preempt_count, const kernel_symbols& kernel) {
+    translator one(words_, symbols_, {.in_hardirq = kernel.hardirq_bits()},
+                   [this](const event& e, const circumstances&) { events_.push_back(e); });
+    raw_record end = record_of(raw_mm_free, 100, 0xa0);
+    end.number = preempt_count;
+    one.add(end, {});
+    one.flush(true);
+    return events_.back().context;
+  };
+  using enum sampled_context;
+  EXPECT_EQ(context(0x10001, since_7_3), task);
+  EXPECT_EQ(context(0x1000001, since_7_3), hardirq);
+  EXPECT_EQ(context(0x10000001, since_7_3), hardirq);  // an NMI
+  EXPECT_EQ(context(0x10001, symbols_), hardirq);      // before
+}
+
 TEST_F(RecordTranslator, TakesNoCountOfATaskForOneOfAnMm) {
   raw_record put = record_of(raw_rcu_put, 100, 0);
   put.task = 0x70;
@@ -231,6 +251,13 @@ TEST(RecordRoutes, AreReadFromStacks) {
   EXPECT_EQ(of({"", "bpf_trace_run3", "kmem_cache_free", "process_one_work"}).holder,
             "signal->oom_mm");
   EXPECT_EQ(of({"__mmdrop", "some_release", "rcu_do_batch"}).holder, "");
+  // The recorder's program has the name of the module before it.
+  EXPECT_EQ(
+      of({"xfs_exit", "bpf_trace_run3", "free_percpu", "__mmdrop", "process_one_work"}).holder,
+      "signal->oom_mm");
+  // Whoever borrows an mm gives back what it had before.
+  EXPECT_EQ(of({"__mmdrop", "kthread_use_mm", "ffs_user_copy_worker", "process_one_work"}).holder,
+            "lazy TLB");
   EXPECT_EQ(of({"free_percpu", "percpu_counter_destroy_many", "__mmdrop", "rcu_do_batch"}).holder,
             "lazy TLB");
   // What an interrupt came upon is not its doing.
