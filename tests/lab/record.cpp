@@ -5,7 +5,6 @@
 #include "tests/lab/record_run.hpp"
 #include "tests/lab/text.hpp"
 
-#include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
