@@ -72,7 +72,8 @@ struct atomic_shared_ptr_load {
 void add_boost(std::vector<operation>& to) {
   add_same<intrusive_ptr_copy>(to, "intrusive_ptr", "boost::intrusive_ptr copy + drop");
   add_own<intrusive_ptr_copy>(to, "intrusive_ptr", "boost::intrusive_ptr copy + drop");
-  add_same<local_shared_ptr_copy>(to, "local_shared_ptr", "boost::local_shared_ptr copy + drop");
+  add_same<local_shared_ptr_copy>(to, "local_shared_ptr", "boost::local_shared_ptr copy + drop",
+                                  undisturbed);
   add_same<atomic_shared_ptr_load>(to, "boost_atomic_shared_ptr",
                                    "boost::atomic_shared_ptr load + drop");
 }

@@ -52,8 +52,10 @@ class through {
 }  // namespace
 
 void add_concurrencykit(std::vector<operation>& to) {
-  add_same<through<&bench_ck_epoch>>(to, "ck_epoch", "Concurrency Kit ck_epoch begin + end");
-  add_same<through<&bench_ck_hazard>>(to, "ck_hp", "Concurrency Kit ck_hp set + clear");
+  add_same<through<&bench_ck_epoch>>(to, "ck_epoch", "Concurrency Kit ck_epoch begin + end",
+                                     undisturbed);
+  add_same<through<&bench_ck_hazard>>(to, "ck_hp", "Concurrency Kit ck_hp set + clear",
+                                      undisturbed);
 }
 #else
 void add_concurrencykit(std::vector<operation>&) {}

@@ -56,7 +56,7 @@ struct borrow_give_back {
 }  // namespace
 
 void add_lazy_pins(std::vector<operation>& to) {
-  add_same<borrow_give_back>(to, "lazy_pin", "lazy_pin borrow + give back");
+  add_same<borrow_give_back>(to, "lazy_pin", "lazy_pin borrow + give back", undisturbed);
 }
 
 }  // namespace bench

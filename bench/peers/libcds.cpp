@@ -64,8 +64,10 @@ struct guarded {
 }  // namespace
 
 void add_libcds(std::vector<operation>& to) {
-  add_same<guarded<cds::gc::HP>>(to, "libcds_hp", "libcds hazard pointer, set + clear");
-  add_same<guarded<cds::gc::DHP>>(to, "libcds_dhp", "libcds dynamic hazard pointer, the same");
+  add_same<guarded<cds::gc::HP>>(to, "libcds_hp", "libcds hazard pointer, set + clear",
+                                 undisturbed);
+  add_same<guarded<cds::gc::DHP>>(to, "libcds_dhp", "libcds dynamic hazard pointer, the same",
+                                  undisturbed);
 }
 #else
 void add_libcds(std::vector<operation>&) {}

@@ -31,6 +31,9 @@ struct alignas(line) payload {
 
 /// Operations of each thread in one measurement: more than it takes for the others to arrive.
 inline constexpr std::size_t together = 16384;
+/// The same where an operation takes a nanosecond or two, as threads disturb each other not at all: so
+/// that who is the first to begin and the last to end, of several on one CPU, plays no part.
+inline constexpr std::size_t undisturbed = 16 * together;
 
 namespace detail {
 
@@ -80,29 +83,30 @@ inline std::string_view named(std::string name) {
 }
 
 template <class Subject>
-void add(std::vector<operation>& to, std::string name, std::string_view what) {
-  to.push_back(measured<Subject>(named(std::move(name)), what, together, /*countable=*/false));
+void add(std::vector<operation>& to, std::string name, std::string_view what, std::size_t calls) {
+  to.push_back(measured<Subject>(named(std::move(name)), what, calls, /*countable=*/false));
 }
 
 }  // namespace detail
 
 /// NAME_1, NAME_2, NAME_4, NAME_8: so many threads, one object.
 template <class Peer>
-void add_same(std::vector<operation>& to, std::string_view name, std::string_view what) {
+void add_same(std::vector<operation>& to, std::string_view name, std::string_view what,
+              std::size_t calls = together) {
   const auto with = [&](const char* threads) { return std::string(name) + "_" + threads; };
-  detail::add<detail::same_object<Peer, 1>>(to, with("1"), what);
-  detail::add<detail::same_object<Peer, 2>>(to, with("2"), what);
-  detail::add<detail::same_object<Peer, 4>>(to, with("4"), what);
-  detail::add<detail::same_object<Peer, 8>>(to, with("8"), what);
+  detail::add<detail::same_object<Peer, 1>>(to, with("1"), what, calls);
+  detail::add<detail::same_object<Peer, 2>>(to, with("2"), what, calls);
+  detail::add<detail::same_object<Peer, 4>>(to, with("4"), what, calls);
+  detail::add<detail::same_object<Peer, 8>>(to, with("8"), what, calls);
 }
 
 /// NAME_2_own, ...: each thread has its own. With one thread there is no difference.
 template <class Peer>
 void add_own(std::vector<operation>& to, std::string_view name, std::string_view what) {
   const auto with = [&](const char* threads) { return std::string(name) + "_" + threads + "_own"; };
-  detail::add<detail::own_object<Peer, 2>>(to, with("2"), what);
-  detail::add<detail::own_object<Peer, 4>>(to, with("4"), what);
-  detail::add<detail::own_object<Peer, 8>>(to, with("8"), what);
+  detail::add<detail::own_object<Peer, 2>>(to, with("2"), what, together);
+  detail::add<detail::own_object<Peer, 4>>(to, with("4"), what, together);
+  detail::add<detail::own_object<Peer, 8>>(to, with("8"), what, together);
 }
 
 }  // namespace bench

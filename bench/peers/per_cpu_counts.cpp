@@ -72,8 +72,9 @@ struct promote_drop : queue {
 }  // namespace
 
 void add_per_cpu_counts(std::vector<operation>& to) {
-  add_same<copy_drop>(to, "per_cpu_copy", "ref copy + drop, counted per CPU");
-  add_same<promote_drop>(to, "per_cpu_promote", "promote_live + drop, counted per CPU");
+  add_same<copy_drop>(to, "per_cpu_copy", "ref copy + drop, counted per CPU", undisturbed);
+  add_same<promote_drop>(to, "per_cpu_promote", "promote_live + drop, counted per CPU",
+                         undisturbed);
 }
 
 }  // namespace bench

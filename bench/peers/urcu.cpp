@@ -99,7 +99,7 @@ struct freed_by_rcu {
 }  // namespace
 
 void add_urcu(std::vector<operation>& to) {
-  add_same<read_lock>(to, "urcu_read", "liburcu read_lock + read_unlock");
+  add_same<read_lock>(to, "urcu_read", "liburcu read_lock + read_unlock", undisturbed);
   add_same<ref_get_put>(to, "urcu_ref", "liburcu urcu_ref_get + put");
   add_same<freed_by_rcu>(to, "urcu_call_rcu", "malloc + call_rcu, to the end");
 }

@@ -60,8 +60,8 @@ using epochs = xenium::reclamation::epoch_based<>;
 
 void add_xenium(std::vector<operation>& to) {
   add_same<guarded<counts>>(to, "xenium_counts", "xenium lock_free_ref_count guard");
-  add_same<guarded<hazards>>(to, "xenium_hp", "xenium hazard_pointer guard");
-  add_same<guarded<epochs>>(to, "xenium_epoch", "xenium epoch_based guard");
+  add_same<guarded<hazards>>(to, "xenium_hp", "xenium hazard_pointer guard", undisturbed);
+  add_same<guarded<epochs>>(to, "xenium_epoch", "xenium epoch_based guard", undisturbed);
 }
 #else
 void add_xenium(std::vector<operation>&) {}

@@ -59,6 +59,11 @@ struct access {
     o.pins.pinned();
     return o;
   }
+  /// And back; null of null.
+  template <class T>
+  static T* object_of(deferred<platform_of<T>>* pinned) noexcept {
+    return static_cast<T*>(pinned);
+  }
   template <class T>
   static bool was_pinned(const T& o) noexcept {
     return o.pins.was_pinned();

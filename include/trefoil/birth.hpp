@@ -10,6 +10,7 @@
 
 #include "trefoil/construction.hpp"
 #include "trefoil/context.hpp"
+#include "trefoil/counts.hpp"
 #include "trefoil/part.hpp"
 #include "trefoil/staged_facts.hpp"
 #include "trefoil/tier.hpp"
@@ -78,6 +79,24 @@ class birth<basic_staged<Traits, Tiers...>> {
     return inner_tiers<nth_tier<K + 1 + I>...>{};
   }
 
+  template <std::size_t... I>
+  static consteval bool is_constant(std::index_sequence<I...>) {
+    return (
+        (constant<Tiers> && !has_init<Tiers> && placement_of<Tiers>() == placement::inside &&
+         !counted_per_cpu<Tiers>() &&
+         constructed_from_nothing<Tiers>(inner_list<I>(std::make_index_sequence<N - 1 - I>{}))) &&
+        ...);
+  }
+
+  /// Nobody can come near an object before all of it is constructed if no constructor looks. Finders
+  /// can.
+  template <class... Args>
+  static constexpr beginning how_it_begins =
+      sizeof...(Args) == 0 && !is_findable<Traits>() &&
+              is_constant(std::index_sequence_for<Tiers...>{})
+          ? beginning::open
+          : beginning::closed;
+
   template <std::size_t K, class... Args>
   [[nodiscard]] static bool construct_from(self& o, context::level here, bool& refused,
                                            unwinding& unwind, Args&&... args) {
@@ -100,19 +119,20 @@ class birth<basic_staged<Traits, Tiers...>> {
       return *o.template tier<index_of<Inner, Tiers...>()>();
     };
     const auto put_there = [&](auto&&... own) {
-      construct_tier<Tier>(at, inner_list<K>(std::make_index_sequence<N - 1 - K>{}), inner,
-                           std::forward<decltype(own)>(own)...);
+      return construct_tier<Tier>(at, inner_list<K>(std::make_index_sequence<N - 1 - K>{}), inner,
+                                  std::forward<decltype(own)>(own)...);
     };
+    Tier* built = nullptr;
     if constexpr (K == N - 1 && (is_plain<Args> || ...)) {
       static_assert(
           (!is_for<Tier, Args>() && ...),
           "trefoil: plain arguments go to the innermost tier, which has with<Tier>(...) already");
-      pick_plain(put_there, std::forward<Args>(args)...);
+      built = pick_plain(put_there, std::forward<Args>(args)...);
     } else {
-      pick_arguments<Tier>(put_there, std::forward<Args>(args)...);
+      built = pick_arguments<Tier>(put_there, std::forward<Args>(args)...);
     }
     guard.object = nullptr;
-    refused = !initialise(*o.template tier<K>());
+    refused = !initialise(*built);
     if (refused) {
       unwind.undo = &undo_refused<K>;
       return false;
@@ -136,20 +156,38 @@ class birth<basic_staged<Traits, Tiers...>> {
     static_assert((is_for_some_tier<Args>() && ...),
                   "trefoil: with<Tier>(...) names a class that is not a tier of this object");
     unwinding unwind(&o);
-    o.run.set(nullptr);
-    if constexpr (is_findable<Traits>()) o.pins.begin();  // others are constructed anew
-    o.counts.begin();
     if (!o.take_cells(here)) return false;
     if (!construct_from<N - 1>(o, here, refused, unwind, std::forward<Args>(args)...)) return false;
     unwind.object = nullptr;
-    o.counts.finish();
+    if constexpr (how_it_begins<Args...> == beginning::closed) o.counts.finish();
     o.open_per_cpu();
     return true;
   }
 
  public:
-  /// Constructs all tiers of an object whose memory the caller has; of one with a key, the key is
-  /// the first argument. False: out of memory for an outside tier, or (`refused`) an init said no;
+  /// The object in memory that has never had one, with all that outlives its tiers and none of them.
+  template <class... Args>
+  [[nodiscard]] static self* begin_anew(void* room) noexcept {
+    if constexpr (is_findable<Traits>()) ::new (room) self;
+    return begin<Args...>(room);
+  }
+
+  /// The same in memory from the storage: findable objects are there already (layout.hpp).
+  template <class... Args>
+  [[nodiscard]] static self* begin(void* room) noexcept {
+    if constexpr (is_findable<Traits>()) {
+      self* const o = static_cast<self*>(room);
+      o->run.set(nullptr);
+      o->pins.begin();
+      o->counts.begin();
+      return o;
+    } else {
+      return ::new (room) self(how_it_begins<Args...>);
+    }
+  }
+
+  /// Constructs all tiers of an object that has begun with the same arguments; of one with a key, the
+  /// key is the first of them. False: out of memory for an outside tier, or (`refused`) an init said no;
   /// then everything is undone, the memory given back. Exceptions of constructors pass, likewise.
   template <class... Args>
   [[nodiscard]] static bool construct(self& o, context::level here, bool& refused, Args&&... args) {
@@ -165,7 +203,7 @@ class birth<basic_staged<Traits, Tiers...>> {
   [[nodiscard]] static self* build(context::level here, bool& refused, Args&&... args) {
     void* const room = self::template memory_of_object<self>::allocate(here);
     if (room == nullptr) return nullptr;
-    self* const o = is_findable<Traits>() ? static_cast<self*>(room) : ::new (room) self;
+    self* const o = begin<Args...>(room);
     return construct(*o, here, refused, std::forward<Args>(args)...) ? o : nullptr;
   }
 };

@@ -126,12 +126,33 @@ Tier* construct_tier(void* at, inner_tiers<Inner...>, const Get& get, Args&&... 
   }
 }
 
+/// construct_tier() without arguments takes none of the tiers inside, either.
+template <class Tier, class... Inner>
+consteval bool constructed_from_nothing(inner_tiers<Inner...>) {
+  if constexpr (sizeof...(Inner) == 0) {
+    return true;
+  } else if constexpr (takes<Tier, inner_tiers<Inner...>>) {
+    return false;
+  } else {
+    return constructed_from_nothing<Tier>(typename drop_last<inner_tiers<>, Inner...>::type{});
+  }
+}
+
+/// `Tier()` is a constant. So it does not fail, nor look at anything, not even at the object around
+/// it: no call that does is one. (std::is_constant_evaluated() is for making the same faster.)
+template <class Tier>
+concept constant = std::is_default_constructible_v<Tier> &&
+                   requires { typename std::bool_constant<([] { Tier(); }(), true)>; };
+
+template <class Tier>
+concept has_init = requires(Tier& t) {
+  { Tier::init(t) } -> std::same_as<bool>;
+};
+
 /// The second half of construction, for tiers that have one.
 template <class Tier>
 [[nodiscard]] bool initialise(Tier& t) noexcept {
-  if constexpr (requires {
-                  { Tier::init(t) } -> std::same_as<bool>;
-                }) {
+  if constexpr (has_init<Tier>) {
     static_assert(noexcept(Tier::init(t)),
                   "trefoil: a tier's init is noexcept; it says false instead");
     return Tier::init(t);

@@ -28,6 +28,9 @@ class counting : protected layout<Traits, Tiers...> {
   template <std::size_t K>
   static constexpr bool is_per_cpu = base::template is_per_cpu<K>;
 
+  constexpr counting() noexcept = default;
+  constexpr explicit counting(beginning how) noexcept : base(how) {}
+
   /// By a holder of tier K or of one outside it.
   template <std::size_t K>
   TREFOIL_ALWAYS_INLINE TREFOIL_NONBLOCKING void get() noexcept {

@@ -37,7 +37,7 @@
 ///
 /// | step                                     | tier 0 | 1 | 2 |
 /// | ---------------------------------------- | ------ | - | - |
-/// | make() begins                            | o      | o | o |
+/// | make() begins (`beginning::closed`)      | o      | o | o |
 /// | all tiers are constructed                | 1      | 1 | 1 |
 /// | share<2>, then the last ref<0> goes      | -      | 1 | 2 |
 /// | tier 0 is torn down, its collective put  | -      | - | 2 |
@@ -71,6 +71,12 @@
 #include <cstdint>
 
 namespace trefoil::detail {
+
+/// What the counts of a new object begin with.
+enum class beginning : unsigned char {
+  closed,  ///< every tier is its maker's, none can be had: until finish()
+  open,    ///< one reference to tier 0: where no constructor can look or fail (construction.hpp)
+};
 
 /// The constants of one biased field (the diagram above).
 template <class Word, unsigned Width>

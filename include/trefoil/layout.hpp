@@ -63,6 +63,9 @@ class layout : protected header<Traits, Tiers...>,
 
   static constexpr bool is_findable = detail::is_findable<Traits>();
 
+  constexpr layout() noexcept = default;
+  constexpr explicit layout(beginning how) noexcept : header<Traits, Tiers...>(how) {}
+
   /// Findable objects are constructed once per slot, so that a finder with a stale pointer always
   /// reads a count word.
   struct slots {

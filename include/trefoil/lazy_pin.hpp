@@ -103,9 +103,8 @@ class lazy_pin {
     requires kept_alive_by<Tier, T, Held>
   void borrow(const ref<T, Held>& held) noexcept {
     if (held == nullptr) return give_back();
-    object_ = held.address();
     if (slot_ != nullptr) [[likely]] {
-      slots::pin(*slot_, detail::access::pinned(*object_));
+      slots::pin(*slot_, detail::access::pinned(*held.address()));
     } else {
       counted_ = detail::access::share<Tier>(held);
     }
@@ -115,7 +114,6 @@ class lazy_pin {
   /// here sends it; likewise what came to this CPU before. Context: any, on the pin's own CPU. Order:
   /// release.
   void give_back() noexcept {
-    object_ = nullptr;
     if (slot_ != nullptr) [[likely]] {
       slots::unpin(*slot_);
     } else {
@@ -129,9 +127,10 @@ class lazy_pin {
 
   // ---- access --------------------------------------------------------------------------------------
 
-  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-  /// The object, or null; for comparison. Cost: none.
-  [[nodiscard]] const T* address() const noexcept { return object_; }
+  /// Something is pinned. Cost, here and below: a load from the slot.
+  [[nodiscard]] explicit operator bool() const noexcept { return object() != nullptr; }
+  /// The object, or null; for comparison.
+  [[nodiscard]] const T* address() const noexcept { return object(); }
 
   /// Precondition, here and below: something is pinned.
   [[nodiscard]] Tier* operator->() const noexcept { return &at<Tier>(); }
@@ -140,28 +139,36 @@ class lazy_pin {
   template <class Kept>
     requires kept_alive_by<Kept, T, Tier>
   [[nodiscard]] Kept& at() const noexcept {
-    return *detail::access::tier<T, Kept>(object_);
+    return *detail::access::tier<T, Kept>(object());
   }
 
   /// A counted reference to a tier inside the pinned one. Context: any. One compare-exchange.
   template <class Lower>
     requires inside_of<Lower, T, Tier>
   [[nodiscard]] ref<T, Lower> share() const noexcept {
-    const bool got = detail::access::mint<T, Lower>(*object_);
-    return detail::access::wrap<T, Lower>(got ? object_ : nullptr);
+    T* const o = object();
+    const bool got = detail::access::mint<T, Lower>(*o);
+    return detail::access::wrap<T, Lower>(got ? o : nullptr);
   }
   /// A counted reference to the pinned tier or one outside it, unless the last one is gone: then
   /// empty. Context: any; lock-free. Order: acquire on success.
   template <class Higher>
     requires(tier_of<Higher, T> && !inside_of<Higher, T, Tier>)
   [[nodiscard]] ref<T, Higher> promote() const noexcept {
-    const bool got = detail::access::try_get<T, Higher>(*object_);
-    return detail::access::wrap<T, Higher>(got ? object_ : nullptr);
+    T* const o = object();
+    const bool got = detail::access::try_get<T, Higher>(*o);
+    return detail::access::wrap<T, Higher>(got ? o : nullptr);
   }
 
  private:
+  /// What the slot says, and nothing beside it: a borrow has one thing to write.
+  [[nodiscard]] T* object() const noexcept {
+    if (slot_ == nullptr) [[unlikely]]
+      return counted_.address();
+    return detail::access::object_of<T>(slots::pinned(*slot_));
+  }
+
   typename slots::slot* slot_;
-  T* object_ = nullptr;
   ref<T, Tier> counted_;  // without a slot
 };
 

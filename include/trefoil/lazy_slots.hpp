@@ -55,7 +55,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   /// Shares its cache line with nobody, so that a borrow and a return move none.
   struct alignas(64) slot {
     typename P::template atomic<node*> pinned{nullptr};
-    take_all_list<P> inbox;
+    take_all_list<P> inbox;  // nobody sleeps on it
     typename P::template atomic<bool> taken{true};
     slot* next = nullptr;  // not changed once the slot is in the list
   };
@@ -93,7 +93,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   /// release: it ends the pin before it.
   TREFOIL_ALWAYS_INLINE static void pin(slot& s, node& object) noexcept {
     s.pinned.store(&object, std::memory_order_release);
-    if (!s.inbox.empty()) [[unlikely]]
+    if (!s.inbox.empty_and_awake()) [[unlikely]]
       serve_out_of_line(s);
   }
 
@@ -101,8 +101,13 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
   TREFOIL_ALWAYS_INLINE static void unpin(slot& s) noexcept {
     // release: pairs with the acquire of whoever looks before the teardown
     s.pinned.store(nullptr, std::memory_order_release);
-    if (!s.inbox.empty()) [[unlikely]]
+    if (!s.inbox.empty_and_awake()) [[unlikely]]
       serve_out_of_line(s);
+  }
+
+  /// What the slot pins, or null. By the slot's CPU, hence relaxed: nobody else writes it.
+  [[nodiscard]] static node* pinned(const slot& s) noexcept {
+    return s.pinned.load(std::memory_order_relaxed);
   }
 
   /// Whether a slot pins the object, of whose tier the last counted reference is gone. Then it waits
@@ -139,7 +144,7 @@ class TREFOIL_ONE_PER_PROCESS lazy_slots {
     for (slot* s = from; s != nullptr; s = s->next) {
       // acquire: pairs with the release of pin() and unpin(); what that CPU did to it is over
       if (s->pinned.load(std::memory_order_acquire) != &object) continue;
-      static_cast<void>(s->inbox.push(object));  // nobody sleeps on an inbox
+      static_cast<void>(s->inbox.push(object));
       return true;
     }
     return false;

@@ -52,9 +52,11 @@ template <class T, class... Args>
   using R = typename facts<T>::traits::reclaimer;
   const context::level here = P::state().here();
   if constexpr (T::may_defer && R::defers) {
-    if (here == context::process && !R::admit()) [[unlikely]] {
-      why = make_failure::backlog;
-      return nullptr;
+    if (here == context::process) [[likely]] {
+      if (!R::admit()) [[unlikely]] {
+        why = make_failure::backlog;
+        return nullptr;
+      }
     }
   }
   bool refused = false;

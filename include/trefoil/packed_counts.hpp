@@ -124,11 +124,14 @@ class packed_counts<Widths...>::type {
   template <std::size_t K>
   static constexpr std::uint64_t usable = field<K>::usable;
 
+  /// Dead: a slot of findable objects, before its first.
   constexpr type() noexcept = default;
+  constexpr explicit type(detail::beginning how) noexcept
+      : word_(how == detail::beginning::open ? unique(0) : exclusive(0)) {}
   type(const type&) = delete;
   type& operator=(const type&) = delete;
 
-  /// Construction begins: every tier is owned by its maker, none can be had.
+  /// Construction begins in a slot that had objects before: as beginning::closed.
   /// relaxed: nobody else has a reference; a finder's compare-exchange fails before and after.
   void begin() noexcept { word_.store(exclusive(0), std::memory_order_relaxed); }
 

@@ -134,6 +134,7 @@ class basic_staged : detail::counting<Traits, Tiers...> {
   friend struct detail::access;
 
   constexpr basic_staged() noexcept = default;
+  constexpr explicit basic_staged(detail::beginning how) noexcept : base(how) {}
   ~basic_staged() = default;
 
   // ---- references --------------------------------------------------------------------------------
@@ -226,13 +227,14 @@ class basic_staged : detail::counting<Traits, Tiers...> {
   }
 
   /// Nobody else has a reference. In the commonest place (level `process`, no teardown under way)
-  /// everything goes at once, without an atomic read-modify-write; inline if there is nothing to run.
+  /// everything goes at once, without an atomic read-modify-write; inline if there is nothing to run,
+  /// and the node is as construction left it: neither a static object's nor ever queued.
   template <std::size_t K, class Where>
   TREFOIL_ALWAYS_INLINE void end_of_unique_owner(Where where) noexcept {
     constexpr bool may_be_process = std::is_same_v<Where, detail::wherever> ||
                                     std::is_same_v<Where, context::token<context::process>>;
     if constexpr (may_be_process && all_quiet<K>()) {
-      if (P::state().at_rest() && !is_static()) [[likely]]
+      if (P::state().at_rest() && this->run.get() == nullptr) [[likely]]
         return sweep<K>();
     }
     unique_owner_tears_down<K>(where);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "trefoil/counts.hpp"
 #include "trefoil/deferred.hpp"
 #include "trefoil/platform.hpp"
 #include "trefoil/reclaimer.hpp"
@@ -75,7 +76,8 @@ struct pin_mark<Traits, true> {
   /// pin. An object that nobody else has is at its beginning.
   void begin() noexcept { mark.store(false, std::memory_order_relaxed); }
   void pinned() noexcept {
-    if (!was_pinned()) mark.store(true, std::memory_order_relaxed);
+    if (!was_pinned()) [[unlikely]]
+      mark.store(true, std::memory_order_relaxed);
   }
   [[nodiscard]] bool was_pinned() const noexcept { return mark.load(std::memory_order_relaxed); }
 
@@ -85,6 +87,12 @@ struct pin_mark<Traits, true> {
 /// What outlives every tier. The node comes first: a free block of the pool is its node.
 template <class Traits, class... Tiers>
 struct header : deferred<typename Traits::platform> {
+  /// A slot of findable objects, before its first.
+  constexpr header() noexcept = default;
+  /// `run` says at once that the object is not static (staged.hpp): beside the counts, in one store
+  /// with them where these are a word.
+  constexpr explicit header(beginning how) noexcept : counts(how) { this->run.set(nullptr); }
+
   typename Traits::counts::template type<typename Traits::platform, sizeof...(Tiers),
                                          is_findable<Traits>()>
       counts;

@@ -27,7 +27,7 @@ class static_object {
  public:
   template <class... Args>
   explicit static_object(Args&&... args) noexcept {
-    auto* const o = ::new (static_cast<void*>(bytes_)) T;
+    auto* const o = detail::birth<T>::template begin_anew<Args...>(bytes_);
     bool refused = false;
     // Not from the storage: construct() alone, and no way back.
     if (!detail::birth<T>::construct(*o, detail::access::platform_of<T>::state().here(), refused,

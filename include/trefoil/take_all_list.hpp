@@ -86,6 +86,12 @@ class take_all_list {
     return head_.load(std::memory_order_relaxed) == asleep_mark();
   }
 
+  /// Nothing to take, and nobody sleeps: all that there is to ask, by one comparison, of a list on
+  /// which nobody ever does. As empty().
+  [[nodiscard]] TREFOIL_ALWAYS_INLINE bool empty_and_awake() const noexcept {
+    return head_.load(std::memory_order_relaxed) == nullptr;
+  }
+
   /// Nothing to take at this moment. Context: any. Ordering: none (relaxed).
   [[nodiscard]] bool empty() const noexcept {
     node* const head = head_.load(std::memory_order_relaxed);

@@ -36,10 +36,12 @@ class separate_counts {
   static constexpr std::uint64_t usable = one_count::usable;
 
   constexpr separate_counts() noexcept = default;
+  /// Tiers open as they are constructed, which is early enough for both.
+  constexpr explicit separate_counts(beginning) noexcept {}
   separate_counts(const separate_counts&) = delete;
   separate_counts& operator=(const separate_counts&) = delete;
 
-  /// As in packed_counts. Every count is dead at this moment, in a new object as in a reused one.
+  /// As in packed_counts. Every count is dead at this moment, as in a new object.
   void begin() noexcept {}
 
   template <std::size_t K>

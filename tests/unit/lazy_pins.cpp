@@ -370,10 +370,13 @@ TEST(lazy_pin_of, ACpuWithoutMemoryForASlotCounts) {
   journal::clear();
   cpu.borrow(user);
   EXPECT_EQ(user.use_count<lazy_directory>(), 2U);
+  EXPECT_EQ(cpu.address(), user.address());
   user.drop();
   EXPECT_EQ(journal::take(), areas_alone);
   EXPECT_EQ(cpu.help(), 0U);
+  EXPECT_TRUE(cpu);
   cpu.give_back();
+  EXPECT_FALSE(cpu);
   EXPECT_EQ(journal::take(), the_rest);
 }
 
