@@ -32,6 +32,7 @@ constexpr auto between_looks = std::chrono::milliseconds(20);
 // The last drops of a program come after its end: idle CPUs and RCU callbacks take their time.
 constexpr auto after_the_command = std::chrono::milliseconds(150);
 constexpr auto patience_with_the_command = std::chrono::seconds(1);
+constexpr auto patience_at_a_stop = std::chrono::seconds(5);
 // Records wait in memory, as translating them would take processor time from what is recorded.
 constexpr std::size_t most_pending = std::size_t{1} << 17;
 
@@ -103,32 +104,34 @@ class session {
       heed_a_stop();
       command_->let_go();
     }
-    if (options_.say) {
-      for (const std::string& line : missing_) options_.say(line);
-    }
+    for (const std::string& line : missing_) say(line);
     watch(begin);
-    translator_->ends_at(monotonic_ns());
+    const std::int64_t end_ns = monotonic_ns();
+    translator_->ends_at(end_ns);
     programs_.detach();
     look();
-    const double seconds = std::chrono::duration<double>(clock::now() - begin).count();
-    // Of one that ended by itself: how it takes being asked to end is not what was to be run.
+    // Of one that is over by now: how it takes being asked to end is not what was to be run.
     std::optional<int> status;
     if (command_) {
       status = command_->status();
       command_->send(SIGTERM);
     }
-    record_result result = finish(seconds);
+    record_result result = finish(static_cast<double>(end_ns - start_ns_) / 1e9);
     result.command_status = status;
-    if (command_ && !command_->ends_within(patience_with_the_command) && options_.say) {
-      options_.say("the command still runs, as process " + std::to_string(command_->pid()));
+    if (command_ && !command_->ends_within(patience_with_the_command)) {
+      say("the command still runs, as process " + std::to_string(command_->pid()));
     }
     return result;
   }
 
  private:
+  void say(const std::string& line) const {
+    if (options_.say) options_.say(line);
+  }
+
   // Before there is anything to keep.
   void heed_a_stop() const {
-    if (options_.stop && options_.stop({}) != 0) {
+    if (options_.stop && options_.stop({}).signal != 0) {
       throw error(fault::interrupted, options_.file + ": interrupted, nothing written");
     }
   }
@@ -158,7 +161,7 @@ class session {
                         std::chrono::duration<double>(*options_.seconds));
     }
     const auto not_after = [&end](clock::time_point t) { end = end ? std::min(*end, t) : t; };
-    bool stopped = false;
+    int heeded = 0;
     bool ended = false;
     std::int64_t before = 0;
     auto told = begin;
@@ -180,17 +183,24 @@ class session {
         ended = true;
         not_after(now + after_the_command);
       }
-      const int signal = options_.stop ? options_.stop(progress) : 0;
-      if (signal == 0 || stopped) continue;
-      stopped = true;
-      if (!command_ || ended) {
-        end = now;
-      } else {
-        // A terminal has told the program itself.
-        if (signal != SIGINT) command_->send(signal);
-        not_after(now + patience_with_the_command);
-      }
+      const stop_request asked = options_.stop ? options_.stop(progress) : stop_request{};
+      if (asked.times == heeded) continue;
+      not_after(now + heed(asked, heeded == 0));
+      heeded = asked.times;
     }
+  }
+
+  // How long it still records.
+  clock::duration heed(const stop_request& asked, bool first) {
+    if (!command_) return {};
+    if (command_->status()) return after_the_command;
+    if (first) {
+      if (!asked.from_terminal) command_->send(asked.signal);
+      say("the command has 5 s to end; Ctrl-C kills it");
+    } else if (asked.signal == SIGINT) {  // a person; whoever else asks twice may have meant once
+      command_->send(SIGKILL);
+    }
+    return patience_at_a_stop;
   }
 
   void write(const event& e, const circumstances& around) {
@@ -208,10 +218,6 @@ class session {
     translator_->finish();
     record_result result;
     result.events = writer_->size();
-    if (result.events == 0) {
-      throw error(fault::input,
-                  options_.file + ": not written: nothing happened while it recorded");
-    }
     recorder_facts& facts = result.facts;
     facts.seconds = seconds;
     facts.refused_events = translator_->figures().refused;

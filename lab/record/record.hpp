@@ -21,21 +21,28 @@ struct record_progress {
   std::int64_t lost = 0;
 };
 
+struct stop_request {
+  int signal = 0;  // the last; 0: go on
+  int times = 0;
+  bool from_terminal = false;  // so the command has it, too
+};
+
 struct record_options {
   std::string file;
   std::optional<double> seconds;       // none: until the command has ended, or until told to stop
   std::vector<std::string> command;    // empty: whatever the machine does by itself
   std::vector<std::string> leave_out;  // tracepoints to do without
   bool slab = false;
-  std::function<int(const record_progress&)> stop;  // a signal's number: end now; 0: go on
-  std::function<void(const std::string&)> say;      // one line for people
+  // Asked many times a second. Once more than once: no patience with the command.
+  std::function<stop_request(const record_progress&)> stop;
+  std::function<void(const std::string&)> say;  // one line for people
 };
 
 struct record_result {
   std::int64_t events = 0;
   recorder_facts facts;
   machine_facts machine;
-  std::optional<int> command_status;
+  std::optional<int> command_status;  // none: it was not over when the recording ended
 };
 
 // Throws one line that says what to do if it may not or cannot.

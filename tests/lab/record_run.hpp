@@ -6,7 +6,10 @@
 
 #include "tests/lab/tool_run.hpp"
 
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <unistd.h>
 
@@ -26,9 +29,27 @@ class record_run : public tool_run {
 
   // It has attached to everything when it makes its file, which has another name as yet.
   void wait_until_it_records() {
-    for (int i = 0; i < 3000 && list().empty(); ++i) ::usleep(10'000);
-    ASSERT_FALSE(list().empty()) << "30 s";
+    ASSERT_TRUE(comes_true([this] { return !list().empty(); }));
   }
+
+  // Within 30 s: what takes longer hangs.
+  template <class Condition>
+  static bool comes_true(Condition condition) {
+    for (int i = 0; i < 3000; ++i, ::usleep(10'000)) {
+      if (condition()) return true;
+    }
+    return false;
+  }
+
+  // A set of signals or capabilities in /proc/PID/status ("SigCgt:"); empty if there is none.
+  static std::uint64_t set_of(pid_t who, const std::string& name) {
+    std::ifstream status("/proc/" + std::to_string(who) + "/status");
+    for (std::string word; status >> word;) {
+      if (word == name && status >> word) return std::strtoull(word.c_str(), nullptr, 16);
+    }
+    return 0;
+  }
+  static bool has(std::uint64_t set, int signal) { return (set >> (signal - 1) & 1) != 0; }
 };
 
 }  // namespace trefoil::lab

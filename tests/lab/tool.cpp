@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tool as its users see it: what goes where, exit statuses, nothing left behind.
+#include "lab/recording/writer.hpp"
 #include "tests/lab/tool_run.hpp"
 
 #include <fcntl.h>
@@ -241,6 +242,28 @@ TEST_F(Tool, Replays) {
   refused({"replay", file, "--worker-delay-us", "-1"});
   refused({"replay", file, "--pgd-bytes", "0"});
   refused({"replay", file, "--identity-bytes", "0"});
+}
+
+// Of a machine on which nothing happened.
+TEST_F(Tool, ReadsARecordingWithoutEvents) {
+  const std::string file = path("x.trefoil");
+  const names nothing;
+  recording_writer(file, nothing).finish({});
+  const outcome info = run({"info", file});
+  EXPECT_EQ(info.status, 0) << info.err;
+  EXPECT_NE(info.out.find("events                       0\n"), std::string::npos) << info.out;
+  const auto counts = nlohmann::json::parse(run({"info", file, "--json"}).out);
+  EXPECT_EQ(counts["events"]["total"], 0);
+  EXPECT_EQ(counts["duration_ns"], 0);
+
+  const outcome table = run({"replay", file});
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_NE(table.out.find("no last drop to check it against"), std::string::npos) << table.out;
+  EXPECT_EQ(table.out.find('%'), std::string::npos) << table.out;
+  EXPECT_EQ(table.out.find("nan"), std::string::npos) << table.out;
+  const auto replayed = nlohmann::json::parse(run({"replay", file, "--json"}).out);
+  EXPECT_EQ(replayed["truth"]["mms"], 0);
+  EXPECT_EQ(replayed["designs"].size(), 6U);
 }
 
 TEST_F(Tool, Storms) {

@@ -108,6 +108,7 @@ void print(const std::string& file, const lab::recording_reader& recording) {
   line("named after their free", std::to_string(counts.named_after_free()));
   if (!recording.recorder()) return;
   const lab::recorder_facts& recorder = *recording.recorder();
+  line("recorded for", fmt::format("{:.6f} s", recorder.seconds));
   line("recursion misses", std::to_string(recorder.recursion_misses()));
   line("refused events", std::to_string(recorder.refused_events));
   line("incomplete mms", fmt::format("{} of {}", recorder.incomplete_mms, recorder.mms));

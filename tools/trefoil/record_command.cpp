@@ -26,10 +26,10 @@ struct record_arguments {
 constexpr const char* examples = R"(
 Records the whole machine, not COMMAND alone, until COMMAND has ended, SECONDS are over or Ctrl-C. The
 file is whole then; before, there is none. COMMAND runs as the user who called sudo. After SECONDS it is
-asked to end (SIGTERM).
+asked to end (SIGTERM). At Ctrl-C it has 5 s to end; a second Ctrl-C kills it, not the recording.
 
 Needs CAP_BPF and CAP_PERFMON (sudo has them) and a kernel with BTF; gives them up once it has begun.
-The exit status is that of COMMAND.
+The exit status is that of COMMAND, if it was over when the recording ended.
 
 Examples:
   sudo trefoil record -o build.trefoil -- make -j4
@@ -73,9 +73,13 @@ void run(record_arguments given) {
   status_line line;
   given.options.stop = [&](const lab::record_progress& now) {
     show(line, now);
-    return stop_signal();
+    return lab::stop_request{stop_signal(), stop_count(), stopped_by_terminal()};
   };
-  given.options.say = [](const std::string& what) { fmt::print(stderr, "record: {}\n", what); };
+  given.options.say = [&](const std::string& what) {
+    line.wipe();
+    fmt::print(stderr, "record: {}\n", what);
+  };
+  outlive_stops();
   const lab::record_result result = lab::record(given.options);
   line.wipe();
   tell(given.options.file, result);

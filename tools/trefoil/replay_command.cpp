@@ -155,11 +155,16 @@ void print(const lab::replay_result& r) {
   using figures = const lab::design_figures&;
   fmt::print("{}: {} events, {:.3f} s, {} processes ended\n", r.file, r.events,
              static_cast<double>(r.duration_ns) * 1e-9, r.processes_ended);
-  const double share = r.truth.mms == 0 ? 100.0
-                                        : 100.0 * static_cast<double>(r.truth.agree) /
-                                              static_cast<double>(r.truth.mms);
-  fmt::print("the kernel's own design: {} of {} last drops as predicted ({:.2f} %), {} inferred\n",
-             r.truth.agree, r.truth.mms, share, r.truth.inferred);
+  if (r.truth.mms == 0) {
+    fmt::print("the kernel's own design: no last drop to check it against, {} inferred\n",
+               r.truth.inferred);
+  } else {
+    fmt::print(
+        "the kernel's own design: {} of {} last drops as predicted ({:.2f} %), {} inferred\n",
+        r.truth.agree, r.truth.mms,
+        100.0 * static_cast<double>(r.truth.agree) / static_cast<double>(r.truth.mms),
+        r.truth.inferred);
+  }
   for (const auto& [cause, count] : r.truth.disagree) fmt::print("  {} not: {}\n", count, cause);
 
   const table<lab::design_figures> t(r.designs);

@@ -5,10 +5,15 @@
 
 namespace trefoil::tool {
 
+// The second one ends the process at once, should the first not be noticed.
 void listen_for_stop();
+// None of them does from now on: what has been gathered is to be written first.
+void outlive_stops();
 
-// The signal that came, or 0.
+// The signal that came last, or 0; whether a terminal sent it; how many came.
 int stop_signal() noexcept;
+bool stopped_by_terminal() noexcept;
+int stop_count() noexcept;
 
 }  // namespace trefoil::tool
 
