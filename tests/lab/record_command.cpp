@@ -4,6 +4,7 @@
 #include "tests/lab/record_run.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -129,6 +130,33 @@ TEST_F(RecordCommand, TellsHowItsCommandEndedThoughItWasStartedWithSigchldIgnore
   const pid_t recorder = start({"record", "-o", path("x.trefoil"), "--", "/bin/sh", "-c", "exit 5"},
                                [] { std::signal(SIGCHLD, SIG_IGN); });
   EXPECT_EQ(wait(recorder).status, 5);
+}
+
+// A disk that is full, a descriptor that is closed, a pipe that nobody reads: nothing is lost by it, and
+// the command does not see that the recorder has SIGPIPE ignored.
+TEST_F(RecordCommand, RecordsThoughNobodyHearsIt) {
+  const std::string file = path("x.trefoil");
+  const auto into = [](int fd) { ::dup2(fd, 2); };
+  const auto ends_whole = [&](auto before) {
+    const outcome result = wait(start({"record", "-o", file, "--", "/bin/sh", "-c",
+                                       "while read -r a b; do [ $a = SigIgn: ] && echo $b; done "
+                                       "</proc/self/status; /bin/true; exit 5"},
+                                      before));
+    EXPECT_EQ(result.status, 5);
+    EXPECT_EQ(std::strtoull(result.out.c_str(), nullptr, 16) >> (SIGPIPE - 1) & 1, 0U);
+    EXPECT_GT(recording_reader(file).size(), 0);
+    EXPECT_EQ(list(), std::vector<std::string>{"x.trefoil"});
+    std::filesystem::remove(file);
+  };
+  ends_whole([&] { into(::open("/dev/full", O_WRONLY)); });
+  ends_whole([] { ::close(2); });
+  ends_whole([&] {
+    std::array<int, 2> unread{};
+    if (::pipe(unread.data()) != 0) ::_exit(77);
+    ::close(unread[0]);
+    into(unread[1]);
+    ::close(unread[1]);
+  });
 }
 
 TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {

@@ -4,6 +4,7 @@
 #include "lab/tsv/import.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
+#include "tools/trefoil/to_people.hpp"
 #include "tools/trefoil/words.hpp"
 
 #include <cstdint>
@@ -55,10 +56,10 @@ void run(const import_arguments& given) {
     };
     result = lab::import_tsv(given.from, given.to, options);
   }
-  fmt::print(stderr, "{}: {} events\n", given.to, result.events);
+  to_people("{}: {} events\n", given.to, result.events);
   for (const fact_line& line : to_lines(result.machine)) {
-    fmt::print(stderr, "  {:<26} {}{}\n", line.name, line.value,
-               line.how.empty() ? "" : " (" + line.how + ")");
+    to_people("  {:<26} {}{}\n", line.name, line.value,
+              line.how.empty() ? "" : " (" + line.how + ")");
   }
 }
 

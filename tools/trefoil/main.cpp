@@ -6,11 +6,13 @@
 #include "lab/error.hpp"
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/stop.hpp"
+#include "tools/trefoil/to_people.hpp"
 #include "trefoil/version.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <string>
 
@@ -28,9 +30,19 @@ Examples:
 `trefoil COMMAND --help` tells more about a command.
 )";
 
+// A file that is opened later must not become one of them, to get what is meant for people. They stay
+// of no use: only what was not to be done with them can be.
+void hold_closed_streams() {
+  for (const int stream : {0, 1, 2}) {
+    if (::fcntl(stream, F_GETFD) < 0) {
+      static_cast<void>(::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY));
+    }
+  }
+}
+
 int complain(std::string line, int status) {
   std::replace(line.begin(), line.end(), '\n', ' ');  // one line, whatever a library says
-  fmt::print(stderr, "trefoil: {}\n", line);
+  trefoil::tool::to_people("trefoil: {}\n", line);
   return status;
 }
 
@@ -72,6 +84,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_closed_streams();
   try {
     return run(argc, argv);
   } catch (const trefoil::lab::error& e) {

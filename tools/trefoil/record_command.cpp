@@ -4,9 +4,11 @@
 #include "tools/trefoil/json.hpp"
 #include "tools/trefoil/status_line.hpp"
 #include "tools/trefoil/stop.hpp"
+#include "tools/trefoil/to_people.hpp"
 #include "tools/trefoil/words.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <fmt/core.h>
 #include <memory>
@@ -60,12 +62,12 @@ json result_json(const std::string& file, const lab::record_result& r) {
 
 void tell(const std::string& file, const lab::record_result& r) {
   const lab::recorder_facts& f = r.facts;
-  fmt::print(stderr, "{}: {} events in {:.1f} s, {:.0f} events/s\n", file, r.events, f.seconds,
-             per_second(r));
-  fmt::print(stderr, "  lost: {} in the ring, {} recursion misses, {} events refused\n",
-             f.ring_lost(), f.recursion_misses(), f.refused_events);
-  fmt::print(stderr, "  mms: {}, incomplete {} ({:.2f} %), ends deduced {}\n", f.mms,
-             f.incomplete_mms, 100 * share(f.incomplete_mms, f.mms), f.deduced_frees);
+  to_people("{}: {} events in {:.1f} s, {:.0f} events/s\n", file, r.events, f.seconds,
+            per_second(r));
+  to_people("  lost: {} in the ring, {} recursion misses, {} events refused\n", f.ring_lost(),
+            f.recursion_misses(), f.refused_events);
+  to_people("  mms: {}, incomplete {} ({:.2f} %), ends deduced {}\n", f.mms, f.incomplete_mms,
+            100 * share(f.incomplete_mms, f.mms), f.deduced_frees);
 }
 
 void run(record_arguments given) {
@@ -77,9 +79,10 @@ void run(record_arguments given) {
   };
   given.options.say = [&](const std::string& what) {
     line.wipe();
-    fmt::print(stderr, "record: {}\n", what);
+    to_people("record: {}\n", what);
   };
   outlive_stops();
+  std::signal(SIGPIPE, SIG_IGN);  // who reads what it says may go away before it ends
   const lab::record_result result = lab::record(given.options);
   line.wipe();
   tell(given.options.file, result);

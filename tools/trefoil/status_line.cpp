@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/trefoil/status_line.hpp"
 
-#include <cstdio>
-#include <fmt/core.h>
+#include "tools/trefoil/to_people.hpp"
+
 #include <unistd.h>
 
 namespace trefoil::tool {
@@ -23,15 +23,13 @@ void status_line::show(std::string_view text) {
   if (!terminal_) return;
   next_ = clock::now() + pause;
   shown_ = true;
-  fmt::print(stderr, "\r\x1b[K{}", text);
-  std::fflush(stderr);
+  to_people("\r\x1b[K{}", text);
 }
 
 void status_line::wipe() {
   if (!shown_) return;
   shown_ = false;
-  std::fputs("\r\x1b[K", stderr);
-  std::fflush(stderr);
+  to_people("\r\x1b[K");
 }
 
 }  // namespace trefoil::tool
