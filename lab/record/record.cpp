@@ -8,12 +8,12 @@
 #include "lab/record/kernel_symbols.hpp"
 #include "lab/record/machine_of.hpp"
 #include "lab/record/privileges.hpp"
+#include "lab/record/record_clock.hpp"
 #include "lab/record/translator.hpp"
 #include "lab/recording/writer.hpp"
 
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <memory>
 #include <sstream>
 #include <sys/wait.h>
@@ -35,12 +35,6 @@ constexpr auto patience_with_the_command = std::chrono::seconds(1);
 constexpr auto patience_at_a_stop = std::chrono::seconds(5);
 // Records wait in memory, as translating them would take processor time from what is recorded.
 constexpr std::size_t most_pending = std::size_t{1} << 17;
-
-std::int64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
-}
 
 // The programs know the slab's caches by the first free that they see in each: that of a process.
 void show_the_caches() {
@@ -78,7 +72,7 @@ class session {
     }
     programs_.attach();
     if (programs_.has("kmem_cache_free")) show_the_caches();
-    start_ns_ = monotonic_ns();
+    start_ns_ = clock_.now_ns();
     const std::optional<sudo_user> user = who_used_sudo();
     if (!options.command.empty()) command_.emplace(options.command, user);
     if (user) become(*user);
@@ -106,7 +100,7 @@ class session {
     }
     for (const std::string& line : missing_) say(line);
     watch(begin);
-    const std::int64_t end_ns = monotonic_ns();
+    const std::int64_t end_ns = clock_.now_ns();
     translator_->ends_at(end_ns);
     programs_.detach();
     look();
@@ -243,6 +237,7 @@ class session {
   }
 
   const record_options& options_;
+  record_clock clock_;
   kernel_features kernel_;
   kernel_symbols symbols_;
   bpf_programs programs_;

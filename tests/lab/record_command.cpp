@@ -9,10 +9,12 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <nlohmann/json.hpp>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -157,6 +159,30 @@ TEST_F(RecordCommand, RecordsThoughNobodyHearsIt) {
     into(unread[1]);
     ::close(unread[1]);
   });
+}
+
+// Its own clock may be ahead of the kernel's or behind; for that it has to be born there.
+TEST_F(RecordCommand, RecordsInATimeNamespace) {
+  for (const char* const offset : {"monotonic 100000 0", "monotonic -5 0"}) {
+    const std::string file = path("x.trefoil");
+    const pid_t recorder =
+        start({"record", "-o", file, "--", "/bin/sh", "-c", "/bin/true; :"}, [offset] {
+          if (::unshare(CLONE_NEWTIME) != 0) ::_exit(77);
+          const int offsets = ::open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+          if (::write(offsets, offset, std::strlen(offset)) < 0) ::_exit(77);
+          const pid_t inside = ::fork();
+          if (inside == 0) return;
+          int status = 0;
+          ::waitpid(inside, &status, 0);
+          ::_exit(WEXITSTATUS(status));
+        });
+    const outcome result = wait(recorder);
+    if (result.status == 77) GTEST_SKIP() << "no time namespaces here";
+    EXPECT_EQ(result.status, 0) << result.err;
+    const auto info = nlohmann::json::parse(run({"info", file, "--json"}).out);
+    EXPECT_GE(info["events"]["by_kind"]["exec"], 2) << offset;  // the command's and its child's
+    EXPECT_LT(info["duration_ns"].get<double>(), 60e9) << offset;
+  }
 }
 
 TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {
