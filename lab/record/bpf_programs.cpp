@@ -39,6 +39,15 @@ std::string_view tracepoint_of(const bpf_program* program) {
   return section;
 }
 
+// Of this process or of this machine: no kernel's fault.
+bool is_own_limit(int code) { return code == EMFILE || code == ENFILE || code == ENOMEM; }
+
+[[noreturn]] void fail_at_limit(int code) {
+  throw error(fault::input, "record: cannot load its programs into the kernel: " +
+                                std::generic_category().message(code) +
+                                (code == ENOMEM ? "; see ulimit -v" : "; see ulimit -n"));
+}
+
 [[noreturn]] void fail_to_load(int code, const program_choice& chosen) {
   // A verifier that refuses a program says EACCES, too.
   if (code == EPERM || (code == EACCES && !may_load_programs())) {
@@ -50,6 +59,7 @@ std::string_view tracepoint_of(const bpf_program* program) {
     throw error(fault::input, "record: this kernel has no bpf() system call; it has to be built "
                               "with CONFIG_BPF_SYSCALL");
   }
+  if (is_own_limit(code)) fail_at_limit(code);
   const auto& refused = chosen.refused();
   throw error(fault::input,
               "record: this kernel does not accept the recorder's programs: " +
@@ -188,6 +198,7 @@ bpf_programs::bpf_programs(const kernel_features& kernel, const program_options&
       const std::string path = "/proc/self/fdinfo/" + std::to_string(fd);
       descriptor fdinfo(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
       if (fdinfo.get() < 0) {
+        if (is_own_limit(errno)) fail_at_limit(errno);
         throw error(fault::input, "record: " + path + ": " +
                                       std::generic_category().message(errno) +
                                       "; without it recursion misses would go unseen: mount /proc");

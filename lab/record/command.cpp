@@ -54,7 +54,7 @@ std::array<int, 2> make_pipe() {
 }  // namespace
 
 command::command(const std::vector<std::string>& words,
-                 const std::optional<sudo_user>& on_behalf_of)
+                 const std::optional<sudo_user>& on_behalf_of, bool to_stderr)
     : name_(words.front()) {
   std::vector<std::string> copies = words;
   std::vector<char*> pointers;
@@ -69,6 +69,7 @@ command::command(const std::vector<std::string>& words,
   if (child_ < 0) fail("fork", errno);
   if (child_ == 0) {
     ::close(gate[1]);
+    if (to_stderr) ::dup2(STDERR_FILENO, STDOUT_FILENO);
     run_child(pointers, gate[0], complaint[1], on_behalf_of);
   }
   ::close(gate[0]);

@@ -17,7 +17,8 @@ namespace trefoil::lab {
 class command {
  public:
   // The child waits; it has the tool's own privileges, or those of `on_behalf_of`.
-  command(const std::vector<std::string>& words, const std::optional<sudo_user>& on_behalf_of);
+  command(const std::vector<std::string>& words, const std::optional<sudo_user>& on_behalf_of,
+          bool to_stderr);
   // A child that was never let go ends without having been the program.
   ~command();
   command(const command&) = delete;

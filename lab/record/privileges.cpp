@@ -12,7 +12,6 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <string_view>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
@@ -81,8 +80,8 @@ bool may_load_programs() {
 
 void drop_capabilities() {
   capabilities kept;
-  kept.keep_only(::geteuid() == 0 ? 1U << CAP_DAC_OVERRIDE : 0);
-  static_cast<void>(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+  kept.keep_only(::geteuid() == 0 ? 1U << CAP_DAC_OVERRIDE | 1U << CAP_KILL : 0);
+  // What may not be inherited is not ambient either: the kernel sees to that.
   if (!kept.apply()) fail("capabilities");
 }
 

@@ -25,7 +25,8 @@ void become(const sudo_user& who);
 // CAP_BPF and CAP_PERFMON, or what has both.
 bool may_load_programs();
 
-// No capability is left but, for root itself, writing into any folder. Throws if that fails.
+// No capability is left but, for root itself, writing into any folder and ending a command that has become
+// somebody else. Throws if that fails.
 void drop_capabilities();
 
 }  // namespace trefoil::lab

@@ -36,6 +36,12 @@ constexpr std::array<std::string_view, 2> ends{"percpu_free_percpu", "kmem_cache
 
 }  // namespace
 
+std::vector<std::string_view> watched_tracepoints() {
+  std::vector<std::string_view> names;
+  for (const need& one : needs) names.push_back(one.tracepoint);
+  return names;
+}
+
 std::string reason_in(std::string_view log) {
   while (!log.empty()) {
     log = log.substr(0, log.find_last_not_of('\n') + 1);

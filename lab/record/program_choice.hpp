@@ -29,6 +29,9 @@ struct refusal {
 // The end of what the verifier says, without its statistics.
 std::string reason_in(std::string_view verifier_log);
 
+// All that there are programs for.
+std::vector<std::string_view> watched_tracepoints();
+
 class program_choice {
  public:
   // The kernel has to outlive it.

@@ -12,10 +12,12 @@
 #include "lab/record/translator.hpp"
 #include "lab/recording/writer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
 #include <sstream>
+#include <string_view>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -74,7 +76,8 @@ class session {
     if (programs_.has("kmem_cache_free")) show_the_caches();
     start_ns_ = clock_.now_ns();
     const std::optional<sudo_user> user = who_used_sudo();
-    if (!options.command.empty()) command_.emplace(options.command, user);
+    if (!options.command.empty())
+      command_.emplace(options.command, user, options.command_to_stderr);
     if (user) become(*user);
     drop_capabilities();
     heed_a_stop();
@@ -164,12 +167,12 @@ class session {
       std::this_thread::sleep_for(between_looks);
       look();
       const auto now = clock::now();
-      if (now - told > std::chrono::milliseconds(500)) {
+      const bool over = now - told > std::chrono::milliseconds(500);
+      if (over || told == begin) {
         progress.records_per_second = static_cast<double>(records_ - before) /
                                       std::chrono::duration<double>(now - told).count();
-        before = records_;
-        told = now;
       }
+      if (over) before = records_, told = now;
       progress.seconds = std::chrono::duration<double>(now - begin).count();
       progress.records = records_;
       progress.lost = programs_.lost();
@@ -255,6 +258,14 @@ class session {
 }  // namespace
 
 record_result record(const record_options& options) {
+  const std::vector<std::string_view> known = watched_tracepoints();
+  for (const std::string& name : options.leave_out) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::string line =
+        "record: nothing is hooked to '" + name + "' that could be left out; there are";
+    for (const std::string_view one : known) line.append(" ").append(one);
+    throw error(fault::input, line);
+  }
   session all(options);
   return all.run();
 }

@@ -33,6 +33,7 @@ struct record_options {
   std::vector<std::string> command;    // empty: whatever the machine does by itself
   std::vector<std::string> leave_out;  // tracepoints to do without
   bool slab = false;
+  bool command_to_stderr = false;  // what it writes to its stdout
   // Asked many times a second. Once more than once: no patience with the command.
   std::function<stop_request(const record_progress&)> stop;
   std::function<void(const std::string&)> say;  // one line for people

@@ -31,6 +31,17 @@ bool synced(const std::string& path, int flags) {
   return file.get() >= 0 && ::fsync(file.get()) == 0;
 }
 
+// What links lead to, though it is not there yet: a rename would replace the link itself.
+std::string target_of(std::string path) {
+  std::error_code none;
+  for (int links = 0; links < 40; ++links) {
+    const auto next = std::filesystem::read_symlink(path, none);
+    if (none) break;
+    path = (std::filesystem::path(path).parent_path() / next).string();
+  }
+  return path;
+}
+
 std::string folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   return folder.empty() ? "." : folder;
@@ -45,6 +56,7 @@ new_file::new_file(std::string path) : path_(std::move(path)) {
   if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     throw error(fault::input, path_ + ": is there and is not a regular file");
   }
+  path_ = target_of(std::move(path_));
   // The process number keeps writers apart; what a killed writer with the same number left is
   // stepped over.
   const std::string stem = path_ + ".part-" + std::to_string(::getpid());

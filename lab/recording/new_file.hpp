@@ -10,7 +10,7 @@ namespace trefoil::lab {
 
 class new_file {
  public:
-  // Creates the file under its temporary name, empty.
+  // Creates the file under its temporary name, empty. What is a link stays one.
   explicit new_file(std::string path);
   ~new_file();
   new_file(const new_file&) = delete;

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 namespace trefoil::lab {
@@ -185,6 +186,33 @@ TEST_F(RecordCommand, RecordsInATimeNamespace) {
   }
 }
 
+TEST_F(RecordCommand, HasStdoutForItsJsonAlone) {
+  const outcome result = run({"record", "-o", path("x.trefoil"), "--json", "--", "/bin/sh", "-c",
+                              "echo 'the command says'"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(nlohmann::json::parse(result.out)["command_status"], 0);
+  EXPECT_NE(result.err.find("the command says"), std::string::npos) << result.err;
+  EXPECT_EQ(run({"record", "-o", path("x.trefoil"), "--", "/bin/sh", "-c", "echo so"}).out, "so\n");
+}
+
+// As limits of its own, not as faults of the kernel: whatever it is that does not fit.
+TEST_F(RecordCommand, SaysInALineThatItHasTooFewDescriptors) {
+  int refused = 0;
+  for (const rlim_t most : {8U, 12U, 16U, 20U, 25U}) {
+    const outcome result = wait(start({"record", "-o", path("x.trefoil"), "-d", "0.05"}, [most] {
+      const rlimit limit{most, most};
+      ::setrlimit(RLIMIT_NOFILE, &limit);
+    }));
+    if (result.status == 0) continue;
+    ++refused;
+    EXPECT_EQ(result.status, 2) << most;
+    EXPECT_NE(result.err.find("Too many open files"), std::string::npos) << most << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_TRUE(list().empty());
+  }
+  EXPECT_GE(refused, 3);
+}
+
 TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {
   const std::string file = path("x.trefoil");
   const pid_t recorder = start({"record", "-o", file});
@@ -264,7 +292,11 @@ TEST_F(RecordCommand, SaysWhatIsWrong) {
   EXPECT_NE(refused({"record", "-o", path("x"), "--", "/none/such"}).find("cannot start"),
             std::string::npos);
   refused({"record", "-o", path("no/such/folder/x"), "--", "/bin/true"});
-  refused({"record", "-o", path("x"), "-d", "-1"});
+  for (const char* const bad : {"-1", "0", "nan", "inf", "-inf", "soon"}) {
+    refused({"record", "-o", path("x"), "-d", bad, "--", "/bin/true"});
+  }
+  EXPECT_NE(refused({"record", "-o", path("x"), "--leave-out", "sched_swich"}).find("sched_switch"),
+            std::string::npos);
   EXPECT_TRUE(list().empty());
 }
 

@@ -141,6 +141,32 @@ TEST_F(Tool, RefusesABadOutput) {
   EXPECT_TRUE(content(older).starts_with("SQLite format 3"));
 }
 
+TEST_F(Tool, WritesToWhatALinkLeadsTo) {
+  const std::string from = write("x.tsv", one_life());
+  std::filesystem::create_directory(path("folder"));
+  std::filesystem::create_symlink("folder/second", path("first"));
+  std::filesystem::create_symlink("there", path("folder/second"));
+  for (int times = 0; times < 2; ++times) {  // where nothing is as yet, and where something is
+    EXPECT_EQ(run({"import", from, "-o", path("first")}).status, 0);
+    EXPECT_TRUE(std::filesystem::is_symlink(path("first")));
+    EXPECT_TRUE(std::filesystem::is_symlink(path("folder/second")));
+    EXPECT_TRUE(content(path("folder/there")).starts_with("SQLite format 3"));
+  }
+}
+
+// A name may come from a stranger's machine: a terminal is not to obey it.
+TEST_F(Tool, ShowsControlCharactersAsText) {
+  const std::string file = path("x.trefoil");
+  machine_facts machine;
+  machine.source = "sh -c \x1b[2J\n\tx\x7f\xc2\x9b \xc3\xa4";
+  const names nothing;
+  recording_writer(file, nothing).finish(machine);
+  const std::string shown = run({"info", file}).out;
+  EXPECT_NE(shown.find("sh -c \\x1b[2J\\n\\tx\\x7f\\u009b \xc3\xa4\n"), std::string::npos) << shown;
+  EXPECT_EQ(nlohmann::json::parse(run({"info", file, "--json"}).out)["source"], machine.source);
+  EXPECT_EQ(refused({"info", path("\x1b[2J")}).find('\x1b'), std::string::npos);
+}
+
 TEST_F(Tool, RefusesWhatIsNoRecording) {
   const std::string sound = path("x.trefoil");
   ASSERT_EQ(run({"import", write("x.tsv", one_life()), "-o", sound}).status, 0);

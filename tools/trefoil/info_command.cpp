@@ -76,7 +76,7 @@ void print(const std::string& file, const lab::recording_reader& recording) {
   const lab::census& counts = recording.census();
   const lab::machine_facts& machine = recording.machine();
   const auto line = [](const std::string& name, const std::string& value) {
-    fmt::print("{:<28} {}\n", name, value);
+    fmt::print("{:<28} {}\n", printable(name), printable(value));
   };
   line("file", file);
   line("source", machine.source);

@@ -7,6 +7,7 @@
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/to_people.hpp"
+#include "tools/trefoil/words.hpp"
 #include "trefoil/version.hpp"
 
 #include <algorithm>
@@ -42,7 +43,7 @@ void hold_closed_streams() {
 
 int complain(std::string line, int status) {
   std::replace(line.begin(), line.end(), '\n', ' ');  // one line, whatever a library says
-  trefoil::tool::to_people("trefoil: {}\n", line);
+  trefoil::tool::to_people("trefoil: {}\n", trefoil::tool::printable(line));
   return status;
 }
 

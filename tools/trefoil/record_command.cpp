@@ -8,8 +8,10 @@
 #include "tools/trefoil/words.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <fmt/core.h>
 #include <memory>
 #include <string>
@@ -40,7 +42,7 @@ Examples:
 
 void show(status_line& line, const lab::record_progress& now) {
   if (!line.due()) return;
-  line.show(fmt::format("record {:.0f} s, {} records, {:.0f} events/s, {} lost", now.seconds,
+  line.show(fmt::format("record {:.0f} s, {} records, {:.0f} records/s, {} lost", now.seconds,
                         now.records, now.records_per_second, now.lost));
 }
 
@@ -104,7 +106,12 @@ void add_record(CLI::App& app) {
       ->capture_default_str();
   command->add_option("-d,--duration", given->seconds, "end after that many seconds")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.01, 1e7));
+      ->check(CLI::Range(0.01, 1e7))
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return std::isnan(std::strtod(text.c_str(), nullptr)) ? "not a number" : std::string();
+          },
+          ""));
   command->add_flag(
       "--slab", given->options.slab,
       "watch the slab allocator too: exact ends of open files, at a price on servers");
@@ -113,11 +120,15 @@ void add_record(CLI::App& app) {
                    "do without this tracepoint, as on a kernel that lacks it (may be repeated)")
       ->type_name("TRACEPOINT")
       ->allow_extra_args(false);
-  command->add_flag("--json", given->as_json, "what was recorded, as JSON");
+  command->add_flag("--json", given->as_json,
+                    "what was recorded, as JSON; COMMAND's stdout is its stderr then");
   command->add_option("COMMAND", given->options.command, "the program to run, after --");
   command->positionals_at_end();
   command->footer(examples);
-  command->callback([given] { run(*given); });
+  command->callback([given] {
+    given->options.command_to_stderr = given->as_json;
+    run(*given);
+  });
 }
 
 }  // namespace trefoil::tool

@@ -6,12 +6,38 @@
 #include "lab/recording/machine.hpp"
 
 #include <array>
+#include <cstddef>
+#include <fmt/core.h>
 #include <string>
+#include <string_view>
 
 namespace trefoil::tool {
 
 inline std::string word_for(lab::exit_event value) {
   return value == lab::exit_event::before ? "before" : "after";
+}
+
+// What a stranger wrote, in one line, and with nothing in it that a terminal would obey.
+inline std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // In UTF-8 the controls above 0x7f have two bytes.
+    const bool high = c == 0xc2 && i + 1 < text.size() &&
+                      (static_cast<unsigned char>(text[i + 1]) & 0xe0U) == 0x80U;
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (high) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[++i]));
+    } else if (c < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", c);
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
 // One line for each fact: what it is, how it is known.
