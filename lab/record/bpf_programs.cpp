@@ -13,7 +13,6 @@
 #include <array>
 #include <bpf/libbpf.h>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -90,26 +89,12 @@ class verifier_logs {
   std::vector<std::pair<bpf_program*, std::unique_ptr<char[]>>> logs_;
 };
 
-// 0 if it is not there.
-std::int64_t number_behind(std::string_view key, std::string_view text) {
-  const std::size_t at = text.find(key);
-  std::int64_t number = 0;
-  if (at != std::string_view::npos) {
-    std::from_chars(text.data() + at + key.size(), text.data() + text.size(), number);
-  }
-  return number;
-}
-
-// Facts about a program that the kernel writes afresh whenever it is read. Opened early: it needs no
-// privileges then, and no system call that might be closed to whoever has none.
+// Written afresh by the kernel whenever it is read. Opened early: it needs no privileges then, and no
+// system call that might be closed to whoever has none.
 program_figures figures_of(const std::string& tracepoint, int fdinfo) {
   std::array<char, 1024> text{};
   const ssize_t got = ::pread(fdinfo, text.data(), text.size(), 0);
-  const std::string_view all(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  return {.tracepoint = tracepoint,
-          .recursion_misses = number_behind("recursion_misses:\t", all),
-          .runs = number_behind("run_cnt:\t", all),
-          .run_ns = number_behind("run_time_ns:\t", all)};
+  return figures_in({text.data(), got > 0 ? static_cast<std::size_t>(got) : 0}, tracepoint);
 }
 
 }  // namespace
@@ -130,7 +115,7 @@ struct bpf_programs::parts {
   const sink* to = nullptr;
 
   static object open(preempt_count_in where);
-  static object load(program_choice& chosen);
+  static object load(program_choice& chosen, std::uint32_t ring_bytes);
   static int take(void* self, void* data, std::size_t bytes) {
     const auto* const record = static_cast<const raw_record*>(data);
     const auto* const whole = static_cast<const raw_record_with_stack*>(data);
@@ -160,9 +145,11 @@ bpf_programs::parts::object bpf_programs::parts::open(preempt_count_in where) {
 }
 
 // Null: not this choice, which does without something more now.
-bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen) {
+bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen,
+                                                      std::uint32_t ring_bytes) {
   object all = open(chosen.preempt_count());
   if (!all) fail_to_load(errno, chosen);
+  if (ring_bytes != 0) bpf_map__set_max_entries(all->maps.ring, ring_bytes);
   all->rodata->by_counters = chosen.by_counters();
   all->rodata->has_prepare_exec = chosen.has_prepare_exec();
   all->rodata->free_tells_cache = chosen.free_tells_cache();
@@ -187,7 +174,7 @@ bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen) {
 bpf_programs::bpf_programs(const kernel_features& kernel, const program_options& options)
     : parts_(std::make_unique<parts>()) {
   program_choice chosen(kernel, options);
-  while (!parts_->all) parts_->all = parts::load(chosen);
+  while (!parts_->all) parts_->all = parts::load(chosen, options.ring_bytes);
   missing_ = chosen.missing();
   parts_->ring.reset(
       ring_buffer__new(bpf_map__fd(parts_->all->maps.ring), parts::take, parts_.get(), nullptr));
@@ -241,12 +228,6 @@ std::vector<program_figures> bpf_programs::programs() const {
 std::span<const raw_cpu> bpf_programs::cpus() const {
   const auto possible = static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1));
   return {parts_->all->bss->cpus, std::min<std::size_t>(possible, raw_most_cpus)};
-}
-
-std::int64_t bpf_programs::lost() const {
-  std::int64_t all = 0;
-  for (const raw_cpu& one : cpus()) all += static_cast<std::int64_t>(one.lost);
-  return all;
 }
 
 }  // namespace trefoil::lab

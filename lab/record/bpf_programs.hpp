@@ -6,6 +6,7 @@
 
 #include "lab/record/bpf_types.hpp"
 #include "lab/record/program_choice.hpp"
+#include "lab/record/program_figures.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -16,13 +17,12 @@
 
 namespace trefoil::lab {
 
-// As the kernel counts them.
-struct program_figures {
-  std::string tracepoint;
-  std::int64_t recursion_misses = 0;  // runs that it skipped: it was in this program already
-  std::int64_t runs = 0;              // these two where kernel.bpf_stats_enabled is set, else 0
-  std::int64_t run_ns = 0;
-};
+// How many records they were that had no room.
+inline std::int64_t lost_on(std::span<const raw_cpu> cpus) {
+  std::int64_t all = 0;
+  for (const raw_cpu& one : cpus) all += static_cast<std::int64_t>(one.lost);
+  return all;
+}
 
 class bpf_programs {
  public:
@@ -46,8 +46,8 @@ class bpf_programs {
   std::int64_t consume(const sink& to);
 
   std::vector<program_figures> programs() const;
-  std::span<const raw_cpu> cpus() const;  // of the CPUs that this machine can have
-  std::int64_t lost() const;              // records for which the ring had no room
+  std::span<const raw_cpu> cpus() const;                 // of the CPUs that this machine can have
+  std::int64_t lost() const { return lost_on(cpus()); }  // records for which the ring had no room
 
  private:
   struct parts;

@@ -14,6 +14,8 @@ class kernel_features {
  public:
   // Throws if the kernel has no BTF.
   kernel_features();
+  // Of a kernel with these types; they are its own from then on.
+  explicit kernel_features(btf* types) noexcept : types_(types) {}
 
   bool has_tracepoint(const std::string& name) const;
   // Whether that argument, from 0, is a pointer to this kind of structure.

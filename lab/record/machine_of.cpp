@@ -3,31 +3,27 @@
 
 #include "lab/record/kernel_features.hpp"
 
-#include <string_view>
 #include <sys/utsname.h>
 
 namespace trefoil::lab {
 
-namespace {
-
-utsname name_of_kernel() {
+kernel_name kernel_name::of_this_kernel() {
   utsname all{};
   ::uname(&all);
-  return all;
+  return {all.release, all.version};
 }
 
-}  // namespace
-
-bool is_preempt_rt() {
-  const utsname kernel = name_of_kernel();
-  return std::string_view(kernel.version).find("PREEMPT_RT") != std::string_view::npos;
+kernel_ways ways_of(const kernel_name& kernel) {
+  const bool at_once = !kernel.is_preempt_rt();
+  return {
+      .frees_mms_in_switch = at_once, .frees_tasks_at_put = at_once, .counts_softirqs = at_once};
 }
 
-machine_facts this_machine(const kernel_features& kernel, const deduction& events,
-                           const std::string& source) {
+machine_facts machine_of(const kernel_name& name, const kernel_features& kernel,
+                         const deduction& events, const std::string& source) {
   stated_facts stated;
-  stated.kernel = name_of_kernel().release;
-  stated.preempt_rt = is_preempt_rt();
+  stated.kernel = name.release;
+  stated.preempt_rt = name.is_preempt_rt();
   machine_facts facts = events.conclude(stated);
   facts.source = source;
   facts.kernel.how = facts.preempt_rt.how = "read: uname";

@@ -25,7 +25,7 @@ constexpr std::array needs{
     need{"exit_mmap", "exit_mmap (so a replay has no truth to check; mm_free by the slab's)"},
     need{"mark_victim", "oom"},
     need{"signal_generate", "files_free as early as it might be"},
-    need{"task_newtask", "task_alloc of io_uring's threads"},
+    need{"task_newtask", "task_alloc of io_uring's, vhost's and KVM's threads"},
     need{"percpu_alloc_percpu", "when an mm is allocated (told at its first holder)"},
     need{"percpu_free_percpu", "mm_free by anything but the slab's, which costs more"},
     need{"kmem_cache_free", "mm_free, files_free, sighand_free"},

@@ -5,6 +5,7 @@
 
 #include "lab/record/preempt_count.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@ struct program_options {
   std::vector<std::string> leave_out{};  // tracepoints to do without, as if the kernel had none
   bool slab = false;  // also the slab allocator's: exact ends of files and sighands
   preempt_count_in preempt_count = preempt_count_in::nowhere;
+  std::uint32_t ring_bytes = 0;  // a power of two; 0: as many as the programs ask for
 };
 
 // A program that the kernel does not accept.

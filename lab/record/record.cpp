@@ -61,14 +61,14 @@ class session {
                             .slab = options.slab,
                             .preempt_count = symbols_.preempt_count()}),
         facts_(words_) {
-    const bool rt = is_preempt_rt();
     missing_ = programs_.missing();
     if (symbols_.empty()) {
       missing_.emplace_back(
           "/proc/kallsyms hides addresses, so not recorded: routes and holders of the rarer last "
           "drops (needs cap_syslog, or kernel.kptr_restrict=0 and kernel.perf_event_paranoid=1)");
     }
-    if (rt) {
+    const kernel_ways ways = ways_of(kernel_name_);
+    if (!ways.frees_tasks_at_put) {
       missing_.emplace_back("PREEMPT_RT frees tasks later than it puts them, so not recorded: "
                             "task_free");
     }
@@ -85,11 +85,11 @@ class session {
     tables_.emplace(writer_->database());
     translator_.emplace(words_, symbols_,
                         translator_options{.start_ns = start_ns_,
-                                           .frees_mms_in_switch = !rt,
-                                           .frees_tasks_at_put = !rt,
+                                           .frees_mms_in_switch = ways.frees_mms_in_switch,
+                                           .frees_tasks_at_put = ways.frees_tasks_at_put,
                                            .derives_files = !programs_.has("kmem_cache_free"),
                                            .has_exit_mmap = programs_.has("exit_mmap"),
-                                           .counts_softirqs = !rt,
+                                           .counts_softirqs = ways.counts_softirqs,
                                            .in_hardirq = symbols_.hardirq_bits()},
                         [this](const event& e, const circumstances& around) { write(e, around); });
   }
@@ -233,7 +233,7 @@ class session {
     }
     tables_->finish(facts);
     tables_.reset();
-    result.machine = this_machine(kernel_, facts_, described(options_.command));
+    result.machine = machine_of(kernel_name_, kernel_, facts_, described(options_.command));
     result.machine.lost_events = facts.ring_lost();
     writer_->finish(result.machine);
     return result;
@@ -242,6 +242,7 @@ class session {
   const record_options& options_;
   record_clock clock_;
   kernel_features kernel_;
+  kernel_name kernel_name_ = kernel_name::of_this_kernel();
   kernel_symbols symbols_;
   bpf_programs programs_;
   std::vector<std::string> missing_;

@@ -3,6 +3,7 @@
 #ifndef TREFOIL_LAB_RECORD_ROUTES_HPP
 #define TREFOIL_LAB_RECORD_ROUTES_HPP
 
+#include "lab/record/clues.hpp"
 #include "lab/recording/vocabulary.hpp"
 
 #include <span>
@@ -23,8 +24,8 @@ route route_of(std::span<const std::string_view> functions);
 inline constexpr route by_context_switch{"context-switch", "lazy TLB", sampled_context::task};
 // Nobody told: the next task had to drop the last reference. See the route's name in vocabulary.hpp.
 inline constexpr route by_deduction{deduced_route, "lazy TLB", sampled_context::task};
-inline constexpr route by_exit{"do_exit (mmput)", "last user", sampled_context::task};
-inline constexpr route by_exec{"exec (mmput)", "last user", sampled_context::task};
+inline constexpr route by_exit{"do_exit (mmput)", of_the_users, sampled_context::task};
+inline constexpr route by_exec{"exec (mmput)", of_the_users, sampled_context::task};
 
 }  // namespace trefoil::lab
 

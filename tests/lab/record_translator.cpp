@@ -157,7 +157,8 @@ TEST_F(RecordTranslator, TellsWhoEmptiedItFromWhoDropsItLater) {
   drop_by(0xc0, 1, 8);
   told();
   ASSERT_EQ(events_.size(), 6U);
-  EXPECT_EQ(holders_, (std::vector<std::string>{"last user", "signal->oom_mm", "signal->oom_mm"}));
+  EXPECT_EQ(holders_, (std::vector<std::string>{"owner's initial reference", "signal->oom_mm",
+                                                "signal->oom_mm"}));
 }
 
 TEST_F(RecordTranslator, KnowsTheContextByThePreemptCount) {

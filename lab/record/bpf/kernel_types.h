@@ -33,7 +33,7 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 
 /* Of linux/sched.h. */
-enum { PF_IO_WORKER = 0x10, PF_EXITING = 0x4, PF_KTHREAD = 0x200000 };
+enum { PF_IO_WORKER = 0x10, PF_USER_WORKER = 0x4000, PF_EXITING = 0x4, PF_KTHREAD = 0x200000 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

@@ -21,10 +21,10 @@ static __always_inline void tell_of(struct task_struct* task, enum raw_kind kind
   send(record);
 }
 
-// Threads that io_uring makes for itself are not forked: only this tells of them.
+// Threads that io_uring, vhost and KVM make for themselves are not forked: only this tells of them.
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_task_newtask, struct task_struct* task) {
-  if (task->flags & PF_IO_WORKER) tell_of(task, raw_task_alloc);
+  if (task->flags & (PF_IO_WORKER | PF_USER_WORKER)) tell_of(task, raw_task_alloc);
   return 0;
 }
 
