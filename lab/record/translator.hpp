@@ -39,6 +39,7 @@ struct circumstances {
   std::int64_t preempt_count = -1;     // mm_free: the kernel's; -1: not read
 };
 
+// Of the recording: what came before it or after it is not counted.
 struct translation_figures {
   std::int64_t mms = 0;
   std::int64_t incomplete_mms = 0;  // an event is missing that must have been
@@ -87,9 +88,11 @@ class translator {
     std::vector<std::uint64_t> stack;
   };
   struct mm_facts {
-    bool born = false;
+    bool inside = false;  // an event of the recording names it
+    bool born = false;    // in the recording
     bool emptied = false;
-    bool let_go = false;  // the last reference was seen to go: the census tells if no end follows
+    bool let_go = false;   // the last reference was seen to go: the census tells if no end follows
+    bool end_due = false;  // and that is in the recording
     std::int32_t ender = -1;  // pid of who emptied it as the only holder: the next to drop it
     route ending;             // and how that came about
   };
@@ -100,6 +103,8 @@ class translator {
   struct no_facts {};
 
   void translate(const item& one);
+  live_objects<mm_id, mm_facts>::entry& mm_at(std::uint64_t address);
+  void lets_go(mm_facts& mm) const;
   void birth(const item& one, event& e);
   void fork(const raw_record& r, event& e);
   void task_exit(const raw_record& r, event& e);
@@ -138,6 +143,7 @@ class translator {
   std::int64_t end_ns_ = std::numeric_limits<std::int64_t>::max();
   // What is translated now came when not all programs were there: objects are known, no event is made.
   bool outside_ = false;
+  std::int64_t ends_just_after_ = 0;  // ends that were due in the recording
 
   live_objects<mm_id, mm_facts> mms_;
   live_objects<task_id, task_facts> tasks_;
