@@ -4,6 +4,7 @@
 //   record_subject            each kind of end once
 //   record_subject busy       a million of objects freed, then three children
 //   record_subject foreign    waits for a line on stdin, then forks three children that exit
+//   record_subject threads    40 threads, one after the other
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -127,6 +129,11 @@ void hold_descriptor(int (*make)(), const char* what) {
   let_go_last(c, taken, what);
 }
 
+template <class Work>
+void end_threads(int number, Work work) {
+  for (int i = 0; i < number; ++i) std::thread(work).join();
+}
+
 void leave_io_uring() {
   const child c([] {
     io_uring_params parameters{};
@@ -152,6 +159,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   say("self", getpid());
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (what == "threads") end_threads(40, [] { say("thread", gettid()); });
+  if (!what.empty()) _exit(0);
   leave_io_uring();  // first: a kworker lets go of it, after a grace period or two
   fork_and_exec();
   for (const char* const file : {"mem", "maps", "smaps_rollup", "pagemap"}) hold_proc(file);

@@ -211,10 +211,30 @@ TEST(RecordFiles, EndWithTheirLastUser) {
 
 TEST(RecordFiles, StayWithAnotherProcess) {
   files_users all;
-  all.exits(1, 0xf0, 2, true);
+  const files_id shared = all.exits(1, 0xf0, 2, true);
   EXPECT_FALSE(all.gone(1));
-  const files_id last = all.exits(2, 0xf0, 1, true);
-  EXPECT_EQ(all.gone(2), last);
+  EXPECT_EQ(all.exits(2, 0xf0, 1, true), shared);
+  EXPECT_EQ(all.gone(2), shared);
+  EXPECT_NE(all.exits(3, 0xf0, 1, true), shared);
+}
+
+// Threads that end one after the other: each leaves nobody on the way.
+TEST(RecordFiles, KeepTheirIdWhileThreadsLeaveThem) {
+  files_users all;
+  const files_id shared = all.exits(1, 0xf0, 3, false);
+  EXPECT_FALSE(all.gone(1));
+  EXPECT_EQ(all.exits(2, 0xf0, 2, false), shared);
+  EXPECT_FALSE(all.gone(2));
+  EXPECT_EQ(all.exits(3, 0xf0, 1, true), shared);
+  EXPECT_EQ(all.gone(3), shared);
+}
+
+TEST(RecordFiles, HaveAnotherIdWhereAnAddressIsUsedAgain) {
+  files_users all;
+  const files_id first = all.exits(1, 0xf0, 2, false);  // whose last user was never seen
+  EXPECT_FALSE(all.gone(1));
+  all.born(0xf0);
+  EXPECT_NE(all.exits(2, 0xf0, 1, true), first);
 }
 
 }  // namespace
