@@ -89,6 +89,7 @@ class session {
                         translator_options{.start_ns = start_ns_,
                                            .frees_mms_in_switch = !rt,
                                            .frees_tasks_at_put = !rt,
+                                           .tells_victims = programs_.has("workqueue_queue_work"),
                                            .derives_files = !programs_.has("kmem_cache_free"),
                                            .has_exit_mmap = programs_.has("exit_mmap"),
                                            .counts_softirqs = !rt,

@@ -155,6 +155,7 @@ void translator::translate(const item& one) {
     case raw_dead_drop: return dead_drop(r, e);
     case raw_rcu_put: return rcu_put(r, e);
     case raw_oom: return oom(r, e);
+    case raw_task_free: return victim_free(one, e);
     case raw_files_free:
       e.kind = event_kind::files_free;
       e.files = files_.freed(r.other);
@@ -338,10 +339,12 @@ void translator::dead_drop(const raw_record& r, event& e) {
 // kernels whose callbacks have threads of their own.
 void translator::rcu_put(const raw_record& r, event& e) {
   e.kind = event_kind::rcu_put;
-  e.task = tasks_.at(r.task).id;
+  const auto& task = tasks_.at(r.task);
+  e.task = task.id;
   e.context = e.who == actor::rcu_kthread ? sampled_context::task : sampled_context::softirq;
   emit(e);
   if (!options_.frees_tasks_at_put || r.number != 1) return;
+  if (task.facts.victim && options_.tells_victims) return;
   e.kind = event_kind::task_free;
   e.route = words_->routes.intern("rcu callback");
   e.subject = not_read;
@@ -349,10 +352,25 @@ void translator::rcu_put(const raw_record& r, event& e) {
   emit(e);
 }
 
+// An OOM victim's, whom others may have had long after its rcu_put.
+void translator::victim_free(const item& one, event& e) {
+  auto* const task = tasks_.find(one.record.task);
+  if (task == nullptr || !task->facts.victim) return;
+  e.kind = event_kind::task_free;
+  e.task = task->id;
+  circumstances around;
+  set_route(e, route_of_item(one, around));
+  e.context = context_of(one.record.number, e.context);
+  tasks_.gone(one.record.task);
+  emit(e);
+}
+
 void translator::oom(const raw_record& r, event& e) {
   if (r.task == 0) return;
   e.kind = event_kind::oom;
-  e.task = tasks_.at(r.task).id;
+  auto& task = tasks_.at(r.task);
+  task.facts.victim = true;
+  e.task = task.id;
   e.subject = not_read;
   emit(e);
 }

@@ -51,6 +51,7 @@ struct translator_options {
   std::int64_t start_ns = 0;
   bool frees_mms_in_switch = true;  // the scheduler's tail does it at once; not so on PREEMPT_RT
   bool frees_tasks_at_put = true;   // the last reference goes there, and the task with it
+  bool tells_victims = true;        // a tracepoint tells when an OOM victim's mm goes with it
   bool derives_files = true;        // no tracepoint tells of the end of a files_struct
   bool has_exit_mmap = true;        // a tracepoint tells of it
   bool counts_softirqs = true;      // in the preempt count; not so on PREEMPT_RT
@@ -99,6 +100,7 @@ class translator {
   struct task_facts {
     bool exited = false;
     bool left_mm = false;
+    bool victim = false;  // of the OOM killer
   };
   struct no_facts {};
 
@@ -115,6 +117,7 @@ class translator {
   void add_birth(const raw_record& record);
   bool end_is_untold(const raw_record& drop);
   void rcu_put(const raw_record& r, event& e);
+  void victim_free(const item& one, event& e);
   void oom(const raw_record& r, event& e);
   void new_task(std::uint64_t address, event e);
   void emit(const event& e, const circumstances& around = {});

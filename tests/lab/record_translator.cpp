@@ -114,7 +114,7 @@ TEST_F(RecordTranslator, CountsNothingOutsideTheRecording) {
   EXPECT_EQ(figures_of(9000, an_end_is_lost(100)), (of{0, 0, 0, 0}));
   EXPECT_EQ(figures_of(9000, an_end_is_lost(9100)), (of{0, 0, 0, 0}));
   EXPECT_EQ(figures_of(9000, an_end_is_lost(9000)), (of{1, 0, 0, 0}));  // it came later
-  EXPECT_EQ(figures_of(9000, an_end_is_lost(999)), (of{1, 0, 0, 0}));  // the first one's, before
+  EXPECT_EQ(figures_of(9000, an_end_is_lost(999)), (of{1, 0, 0, 0}));   // the first one's, before
 
   const auto mappings_stay = [](std::uint64_t birth, std::uint64_t end) {
     return [=](auto tell) {

@@ -65,18 +65,21 @@ TEST_F(RecordEvents, OfBirthsSayHow) {
   add(exec);
   told();
   ASSERT_EQ(events_.size(), 5U);
+  ASSERT_TRUE(events_[1].route && events_[3].route);
   EXPECT_EQ(words_.routes.text(events_[1].route), "fork");
   EXPECT_EQ(words_.routes.text(events_[3].route), "exec");
   EXPECT_EQ(events_[3].context, sampled_context::task);
 }
 
-TEST_F(RecordEvents, OfATaskThatLeavesItsMmAreOne) {
-  raw_record left = of_task(raw_exit_mm, 100, 0x70);
-  left.mm = 0xa0;
-  add(left);
-  left.time_ns = 110;
-  add(left);
-  EXPECT_EQ(told(), "exit_mm 0, ");
+TEST_F(RecordEvents, OfATaskThatExitsAreOneOfEachKind) {
+  for (const raw_kind kind : {raw_task_exit, raw_exit_mm}) {
+    for (const std::uint64_t when : {100, 110}) {
+      raw_record twice = of_task(kind, when, 0x70);
+      twice.mm = 0xa0;
+      add(twice);
+    }
+  }
+  EXPECT_EQ(told(), "task_exit 0, exit_mm 0, ");
   EXPECT_EQ(translator_.figures().refused, 0);
 }
 
@@ -98,8 +101,40 @@ TEST_F(RecordEvents, OfTheLastReferenceToATaskAreTwo) {
   EXPECT_EQ(told(), "rcu_put, task_free, rcu_put, rcu_put, ");
   EXPECT_EQ(events_[0].context, sampled_context::softirq);
   EXPECT_EQ(events_[0].subject, 7);
+  ASSERT_TRUE(events_[1].route);
   EXPECT_EQ(words_.routes.text(events_[1].route), "rcu callback");
   EXPECT_EQ(events_[1].subject, not_read);
+}
+
+// The OOM reaper may have it longer than its parent.
+TEST_F(RecordEvents, OfAVictimEndWhenItsMmGoes) {
+  raw_record marked = of_task(raw_oom, 100, 0x70);
+  marked.subject = 7;
+  add(marked);
+  raw_record put = of_task(raw_rcu_put, 200, 0x70);
+  put.number = 1;
+  add(put);
+  raw_record end = of_task(raw_task_free, 300, 0x70);
+  end.number = 0x100;
+  add(end);
+  add(of_task(raw_task_exit, 400, 0x71));
+  add(of_task(raw_task_free, 500, 0x71));  // whom nobody has marked
+  EXPECT_EQ(told(), "oom, rcu_put, task_free, task_exit, ");
+  EXPECT_EQ(events_[0].subject, not_read);
+  EXPECT_EQ(events_[2].time_ns, 300);
+  EXPECT_EQ(events_[2].context, sampled_context::softirq);
+}
+
+TEST_F(RecordEvents, OfAVictimEndAtTheLastPutWhereNothingElseTells) {
+  translator one(words_, symbols_, {.tells_victims = false},
+                 [this](const event& e, const circumstances&) { events_.push_back(e); });
+  one.add(of_task(raw_oom, 100, 0x70), {});
+  raw_record put = of_task(raw_rcu_put, 200, 0x70);
+  put.number = 1;
+  one.add(put, {});
+  one.flush(true);
+  ASSERT_EQ(events_.size(), 3U);
+  EXPECT_EQ(events_.back().kind, event_kind::task_free);
 }
 
 TEST_F(RecordEvents, KnowKindsOfTasks) {
@@ -129,6 +164,7 @@ TEST_F(RecordEvents, KnowWhoCallsAtTheEndOfAFunction) {
   const std::vector<std::uint64_t> put{0x200, 0x201};  // the end of mmput_async_fn
   translator_.add(record_of(raw_exit_mmap, 100, 0xa0), put);
   told();
+  ASSERT_TRUE(events_.front().route);
   EXPECT_EQ(words_.routes.text(events_.front().route), "workqueue (mmput)");
 }
 
