@@ -41,9 +41,11 @@ class files_users {
     leaving_.erase(found);
     auto* const entry = all_.find(files);
     if (entry == nullptr || --entry->facts.on_their_way != 0) return {};
-    const files_id ended = entry->facts.nobody_else ? entry->id : files_id{};
-    all_.gone(files);  // whoever still has it is counted afresh when the next user exits
-    return ended;
+    if (!entry->facts.nobody_else) {
+      entry->facts = {};  // whoever still has it is counted afresh when the next user exits
+      return {};
+    }
+    return freed(files);
   }
 
   // A free that was seen.

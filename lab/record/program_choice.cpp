@@ -24,6 +24,7 @@ constexpr std::array needs{
     need{"mmap_lock_released", "exit_mm"},
     need{"exit_mmap", "exit_mmap (so a replay has no truth to check; mm_free by the slab's)"},
     need{"mark_victim", "oom"},
+    need{"workqueue_queue_work", "task_free of OOM victims that others hold longest"},
     need{"signal_generate", "files_free as early as it might be"},
     need{"task_newtask", "task_alloc of io_uring's, vhost's and KVM's threads"},
     need{"percpu_alloc_percpu", "when an mm is allocated (told at its first holder)"},
@@ -96,6 +97,7 @@ bool program_choice::free_tells_cache() const {
 bool program_choice::wanted(std::string_view tracepoint) const {
   if (tracepoint.starts_with("kmem_cache_")) return watches_slab();
   if (tracepoint.starts_with("percpu_")) return by_counters();
+  if (tracepoint == "workqueue_queue_work") return offered("mark_victim");
   return true;
 }
 

@@ -87,6 +87,7 @@ class session {
                         translator_options{.start_ns = start_ns_,
                                            .frees_mms_in_switch = ways.frees_mms_in_switch,
                                            .frees_tasks_at_put = ways.frees_tasks_at_put,
+                                           .tells_victims = programs_.has("workqueue_queue_work"),
                                            .derives_files = !programs_.has("kmem_cache_free"),
                                            .has_exit_mmap = programs_.has("exit_mmap"),
                                            .counts_softirqs = ways.counts_softirqs,

@@ -61,8 +61,8 @@ void translator::flush(bool at_end) {
 
 void translator::finish() {
   census_.end_segment();
-  figures_.mms = mms_.seen();
-  figures_.incomplete_mms += census_.missing_mm_frees();
+  figures_.mms = census_.mms().seen;
+  figures_.incomplete_mms += census_.missing_mm_frees() - ends_just_after_;
 }
 
 // --- one record ---
@@ -99,6 +99,17 @@ void translator::emit(const event& e, const circumstances& around) {
   sink_(e, around);
 }
 
+live_objects<mm_id, translator::mm_facts>::entry& translator::mm_at(std::uint64_t address) {
+  auto& mm = mms_.at(address);
+  mm.facts.inside = mm.facts.inside || !outside_;
+  return mm;
+}
+
+void translator::lets_go(mm_facts& mm) const {
+  mm.let_go = true;
+  mm.end_due = mm.end_due || !outside_;
+}
+
 void translator::translate(const item& one) {
   const raw_record& r = one.record;
   event e = begin(r);
@@ -110,8 +121,8 @@ void translator::translate(const item& one) {
     case raw_fork: return fork(r, e);
     case raw_prep_exec: {
       e.kind = event_kind::prep_exec;
-      e.mm = mms_.at(r.mm).id;
-      if (r.other != 0) e.old_mm = mms_.at(r.other).id;
+      e.mm = mm_at(r.mm).id;
+      if (r.other != 0) e.old_mm = mm_at(r.other).id;
       circumstances around;
       around.page_table_bytes = r.number;
       return emit(e, around);
@@ -119,7 +130,7 @@ void translator::translate(const item& one) {
     case raw_exec:
       if (r.mm == 0) return;
       e.kind = event_kind::exec;
-      e.mm = mms_.at(r.mm).id;
+      e.mm = mm_at(r.mm).id;
       e.task = tasks_.at(r.task).id;
       return emit(e);
     case raw_task_exit: return task_exit(r, e);
@@ -127,7 +138,7 @@ void translator::translate(const item& one) {
       auto& task = tasks_.at(r.task);
       if (std::exchange(task.facts.left_mm, true)) return;
       e.kind = event_kind::exit_mm;
-      e.mm = mms_.at(r.mm).id;
+      e.mm = mm_at(r.mm).id;
       e.task = task.id;
       circumstances around;
       around.page_table_bytes = r.number;
@@ -138,12 +149,13 @@ void translator::translate(const item& one) {
     case raw_mm_free: return mm_free(one, e);
     case raw_dead_borrow:
       e.kind = event_kind::dead_borrow;
-      e.mm = mms_.at(r.mm).id;
+      e.mm = mm_at(r.mm).id;
       e.task = tasks_.at(r.task).id;
       return emit(e);
     case raw_dead_drop: return dead_drop(r, e);
     case raw_rcu_put: return rcu_put(r, e);
     case raw_oom: return oom(r, e);
+    case raw_task_free: return victim_free(one, e);
     case raw_files_free:
       e.kind = event_kind::files_free;
       e.files = files_.freed(r.other);
@@ -153,7 +165,8 @@ void translator::translate(const item& one) {
       e.sighand = sighands_.at(r.fourth).id;
       sighands_.gone(r.fourth);
       return emit(e);
-    default: ++figures_.refused;
+    default:
+      if (!outside_) ++figures_.refused;
   }
 }
 
@@ -171,11 +184,12 @@ void translator::birth(const item& one, event& e) {
   e.cpu = r.born_cpu;
   e.mm_users = e.mm_count = e.subject = not_read;
   if (r.kind == raw_fork) new_task(r.task, e);
-  if (const auto* const before = mms_.find(r.mm); before != nullptr && !before->facts.let_go) {
+  if (const auto* const before = mms_.find(r.mm);
+      before != nullptr && before->facts.inside && !before->facts.let_go && !outside_) {
     ++figures_.incomplete_mms;  // another one's end was lost
   }
   auto& mm = mms_.born(r.mm);
-  mm.facts.born = true;
+  mm.facts.inside = mm.facts.born = !outside_;
   e.kind = event_kind::mm_alloc;
   e.mm = mm.id;
   e.context = sampled_context::task;
@@ -188,7 +202,7 @@ void translator::fork(const raw_record& r, event& e) {
   if (r.other != 0) files_.born(r.other);
   if (r.fourth != 0) sighands_.gone(r.fourth);
   e.kind = event_kind::fork;
-  if (r.mm != 0) e.mm = mms_.at(r.mm).id;
+  if (r.mm != 0) e.mm = mm_at(r.mm).id;
   e.task = tasks_.at(r.task).id;
   emit(e);
 }
@@ -199,7 +213,7 @@ void translator::task_exit(const raw_record& r, event& e) {
   auto& task = tasks_.at(r.task);
   if (std::exchange(task.facts.exited, true)) return;
   e.kind = event_kind::task_exit;
-  if (r.mm != 0) e.mm = mms_.at(r.mm).id;
+  if (r.mm != 0) e.mm = mm_at(r.mm).id;
   e.task = task.id;
   if (r.other != 0) e.files = files_.exits(r.task, r.other, r.number, r.subject == 0);
   if (r.fourth != 0) e.sighand = sighands_.at(r.fourth).id;
@@ -248,12 +262,12 @@ sampled_context translator::context_of(std::int64_t preempt_count,
 }
 
 void translator::exit_mmap(const item& one, event& e) {
-  auto& mm = mms_.at(one.record.mm);
+  auto& mm = mm_at(one.record.mm);
   if (std::exchange(mm.facts.emptied, true)) {
-    ++figures_.refused;
+    if (!outside_) ++figures_.refused;
     return;
   }
-  mm.facts.let_go = mm.facts.let_go || one.record.mm_count == 1;
+  if (one.record.mm_count == 1) lets_go(mm.facts);
   e.kind = event_kind::exit_mmap;
   e.mm = mm.id;
   circumstances around;
@@ -267,8 +281,10 @@ void translator::exit_mmap(const item& one, event& e) {
 }
 
 void translator::mm_free(const item& one, event& e) {
-  const auto& mm = mms_.at(one.record.mm);
-  if (options_.has_exit_mmap && mm.facts.born && !mm.facts.emptied) ++figures_.incomplete_mms;
+  const auto& mm = mm_at(one.record.mm);
+  const bool incomplete = options_.has_exit_mmap && mm.facts.born && !mm.facts.emptied;
+  if (incomplete && !outside_) ++figures_.incomplete_mms;
+  if (outside_ && mm.facts.end_due) ++ends_just_after_;
   e.kind = event_kind::mm_free;
   e.mm = mm.id;
   circumstances around;
@@ -295,15 +311,15 @@ bool translator::end_is_untold(const raw_record& drop) {
 // The next task drops the reference before it does anything else. Some kernels keep some tasks from being
 // traced; if it was the last one, the end is certain all the same.
 void translator::dead_drop(const raw_record& r, event& e) {
-  auto& mm = mms_.at(r.mm);
+  auto& mm = mm_at(r.mm);
   const bool last = r.mm_count == 1;
-  mm.facts.let_go = mm.facts.let_go || last;
+  if (last) lets_go(mm.facts);
   e.kind = event_kind::dead_drop;
   e.mm = mm.id;
   e.task = tasks_.at(r.task).id;
   emit(e);
   if (!last || !options_.frees_mms_in_switch || !end_is_untold(r)) return;
-  ++figures_.deduced_frees;
+  if (!outside_) ++figures_.deduced_frees;
   event end = e;
   end.kind = event_kind::mm_free;
   end.task = {};
@@ -323,10 +339,12 @@ void translator::dead_drop(const raw_record& r, event& e) {
 // kernels whose callbacks have threads of their own.
 void translator::rcu_put(const raw_record& r, event& e) {
   e.kind = event_kind::rcu_put;
-  e.task = tasks_.at(r.task).id;
+  const auto& task = tasks_.at(r.task);
+  e.task = task.id;
   e.context = e.who == actor::rcu_kthread ? sampled_context::task : sampled_context::softirq;
   emit(e);
   if (!options_.frees_tasks_at_put || r.number != 1) return;
+  if (task.facts.victim && options_.tells_victims) return;
   e.kind = event_kind::task_free;
   e.route = words_->routes.intern("rcu callback");
   e.subject = not_read;
@@ -334,10 +352,25 @@ void translator::rcu_put(const raw_record& r, event& e) {
   emit(e);
 }
 
+// An OOM victim's, whom others may have had long after its rcu_put.
+void translator::victim_free(const item& one, event& e) {
+  auto* const task = tasks_.find(one.record.task);
+  if (task == nullptr || !task->facts.victim) return;
+  e.kind = event_kind::task_free;
+  e.task = task->id;
+  circumstances around;
+  set_route(e, route_of_item(one, around));
+  e.context = context_of(one.record.number, e.context);
+  tasks_.gone(one.record.task);
+  emit(e);
+}
+
 void translator::oom(const raw_record& r, event& e) {
   if (r.task == 0) return;
   e.kind = event_kind::oom;
-  e.task = tasks_.at(r.task).id;
+  auto& task = tasks_.at(r.task);
+  task.facts.victim = true;
+  e.task = task.id;
   e.subject = not_read;
   emit(e);
 }

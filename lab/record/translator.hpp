@@ -39,6 +39,7 @@ struct circumstances {
   std::int64_t preempt_count = -1;     // mm_free: the kernel's; -1: not read
 };
 
+// Of the recording: what came before it or after it is not counted.
 struct translation_figures {
   std::int64_t mms = 0;
   std::int64_t incomplete_mms = 0;  // an event is missing that must have been
@@ -50,6 +51,7 @@ struct translator_options {
   std::int64_t start_ns = 0;
   bool frees_mms_in_switch = true;  // the scheduler's tail does it at once; not so on PREEMPT_RT
   bool frees_tasks_at_put = true;   // the last reference goes there, and the task with it
+  bool tells_victims = true;        // a tracepoint tells when an OOM victim's mm goes with it
   bool derives_files = true;        // no tracepoint tells of the end of a files_struct
   bool has_exit_mmap = true;        // a tracepoint tells of it
   bool counts_softirqs = true;      // in the preempt count; not so on PREEMPT_RT
@@ -87,19 +89,24 @@ class translator {
     std::vector<std::uint64_t> stack;
   };
   struct mm_facts {
-    bool born = false;
+    bool inside = false;  // an event of the recording names it
+    bool born = false;    // in the recording
     bool emptied = false;
-    bool let_go = false;  // the last reference was seen to go: the census tells if no end follows
+    bool let_go = false;   // the last reference was seen to go: the census tells if no end follows
+    bool end_due = false;  // and that is in the recording
     std::int32_t ender = -1;  // pid of who emptied it as the only holder: the next to drop it
     route ending;             // and how that came about
   };
   struct task_facts {
     bool exited = false;
     bool left_mm = false;
+    bool victim = false;  // of the OOM killer
   };
   struct no_facts {};
 
   void translate(const item& one);
+  live_objects<mm_id, mm_facts>::entry& mm_at(std::uint64_t address);
+  void lets_go(mm_facts& mm) const;
   void birth(const item& one, event& e);
   void fork(const raw_record& r, event& e);
   void task_exit(const raw_record& r, event& e);
@@ -110,6 +117,7 @@ class translator {
   void add_birth(const raw_record& record);
   bool end_is_untold(const raw_record& drop);
   void rcu_put(const raw_record& r, event& e);
+  void victim_free(const item& one, event& e);
   void oom(const raw_record& r, event& e);
   void new_task(std::uint64_t address, event e);
   void emit(const event& e, const circumstances& around = {});
@@ -138,6 +146,7 @@ class translator {
   std::int64_t end_ns_ = std::numeric_limits<std::int64_t>::max();
   // What is translated now came when not all programs were there: objects are known, no event is made.
   bool outside_ = false;
+  std::int64_t ends_just_after_ = 0;  // ends that were due in the recording
 
   live_objects<mm_id, mm_facts> mms_;
   live_objects<task_id, task_facts> tasks_;

@@ -143,9 +143,14 @@ bool replayer::meet_strangers(mm_story& mm, const event& e, const user_refs& use
     borrow(mm, cpu, users);
     --unknown;
   }
+  if (unknown <= 0) return false;
+  const route_id end = ahead_.end_of(mm.id);
+  const std::string_view route = end ? words_.routes.text(end) : std::string_view{};
+  // A file that is closed at the end was open before the last user went: it is one of them.
+  const bool file = !route.empty() && !is_of_an_observed_holder(route);
   const return_under_way& last = mm.returning;
   // A CPU that runs this exit has had time for what it was seen to begin.
-  const bool under_way = unknown > 0 && last.row != 0 && last.cpu != e.cpu &&
+  const bool under_way = unknown > (file ? 1 : 0) && last.row != 0 && last.cpu != e.cpu &&
                          row_ - last.row <= most_events_between &&
                          now_ns_ - last.time_ns <= most_ns_between;
   if (under_way) {
@@ -154,8 +159,7 @@ bool replayer::meet_strangers(mm_story& mm, const event& e, const user_refs& use
     --unknown;
   }
   if (unknown <= 0) return under_way;
-  const route_id end = ahead_.end_of(mm.id);
-  const bool from_proc = end && words_.routes.text(end).find("/proc") != std::string_view::npos;
+  const bool from_proc = route.find("/proc") != std::string_view::npos;
   const holder kind = from_proc ? holder::proc_handle : holder::struct_only;
   mm.strangers = static_cast<std::uint32_t>(unknown);
   odd_.strangers += unknown;

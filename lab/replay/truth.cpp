@@ -28,6 +28,13 @@ std::optional<place> place_of_route(std::string_view route) {
   return std::nullopt;
 }
 
+// On PREEMPT_RT softirqs, RCU's among them, are threads.
+bool runs_callbacks(const event& e) {
+  return e.who == actor::rcu_kthread || e.who == actor::ksoftirqd;
+}
+
+}  // namespace
+
 bool is_of_an_observed_holder(std::string_view route) {
   for (const std::string_view known :
        {"context-switch", "(mmput)", "rcu callback", "mmdrop_async"}) {
@@ -35,13 +42,6 @@ bool is_of_an_observed_holder(std::string_view route) {
   }
   return false;
 }
-
-// On PREEMPT_RT softirqs, RCU's among them, are threads.
-bool runs_callbacks(const event& e) {
-  return e.who == actor::rcu_kthread || e.who == actor::ksoftirqd;
-}
-
-}  // namespace
 
 // On PREEMPT_RT the scheduler leaves its drops to RCU; all else that is deferred goes to a kworker.
 bool truth::left_to_rcu(const last_drop& how) const {

@@ -29,6 +29,9 @@ struct truth_figures {
   std::map<std::string, std::int64_t, std::less<>> disagree;  // by cause
 };
 
+// Who caused an end is one of those whose taking a recording shows.
+bool is_of_an_observed_holder(std::string_view route);
+
 class truth {
  public:
   explicit truth(machine::flavour kernel) : flavour_(kernel) {}

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -247,6 +248,35 @@ TEST_F(Record, TellsEndsWithoutThoseOfMappings) {
   EXPECT_EQ(info["events"]["by_kind"]["exit_mmap"], 0);
   EXPECT_GE(info["events"]["by_kind"]["mm_free"], 395);  // each has one of fork and one of exec
   run({"replay", file, "--json"});
+}
+
+// One after the other: whenever a thread has gone, nobody else is on the way.
+TEST_F(Record, GivesFilesOneIdWhileThreadsLeaveThem) {
+  const std::string file = path("x.trefoil");
+  const outcome result = run({"record", "-o", file, "--", TREFOIL_RECORD_SUBJECT, "threads"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  std::set<std::int32_t> its;
+  std::istringstream lines(result.out);
+  std::string what;
+  for (std::int32_t pid = 0; lines >> what >> pid;) its.insert(pid);
+  ASSERT_EQ(its.size(), 41U) << result.out;
+
+  std::set<std::uint32_t> tables;
+  std::vector<std::size_t> exits_before_the_end;
+  std::size_t exits = 0;
+  recording_reader recording(file);
+  for (event e; recording.next(e);) {
+    if (e.kind == event_kind::task_exit && its.contains(e.pid)) {
+      ++exits;
+      ASSERT_TRUE(e.files);
+      tables.insert(e.files.value());
+    }
+    if (e.kind == event_kind::files_free && tables.contains(e.files.value())) {
+      exits_before_the_end.push_back(exits);
+    }
+  }
+  EXPECT_EQ(tables.size(), 1U);
+  EXPECT_EQ(exits_before_the_end, std::vector<std::size_t>{41});
 }
 
 TEST_F(Record, TellsEndsOfFilesFromTheSlab) {

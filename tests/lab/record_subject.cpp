@@ -4,6 +4,8 @@
 //   record_subject            each kind of end once
 //   record_subject busy       a million of objects freed, then three children
 //   record_subject foreign    waits for a line on stdin, then forks three children that exit
+//   record_subject threads    40 threads, one after the other
+//   record_subject oom FILE   a child that FILE (a cgroup.procs) takes, and that wants more than it gets there
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -14,8 +16,10 @@
 #include <sched.h>
 #include <string>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -127,6 +131,28 @@ void hold_descriptor(int (*make)(), const char* what) {
   let_go_last(c, taken, what);
 }
 
+template <class Work>
+void end_threads(int number, Work work) {
+  for (int i = 0; i < number; ++i) std::thread(work).join();
+}
+
+void be_killed(const char* procs) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const int file = open(procs, O_WRONLY);
+    const std::string self = std::to_string(getpid());
+    if (write(file, self.data(), self.size()) < 0) _exit(3);
+    constexpr std::size_t bytes = std::size_t{96} << 20;
+    void* const all =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memset(all, 1, bytes);
+    _exit(0);
+  }
+  int how = 0;
+  waitpid(pid, &how, 0);
+  if (WIFSIGNALED(how)) say("victim", pid);
+}
+
 void leave_io_uring() {
   const child c([] {
     io_uring_params parameters{};
@@ -152,6 +178,13 @@ int main(int argc, char** argv) {
     return 0;
   }
   say("self", getpid());
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (what == "threads") end_threads(40, [] { say("thread", gettid()); });
+  if (what == "oom" && argc > 2) {
+    be_killed(argv[2]);
+    sleep(3);  // the OOM reaper has a victim for two seconds
+  }
+  if (!what.empty()) _exit(0);
   leave_io_uring();  // first: a kworker lets go of it, after a grace period or two
   fork_and_exec();
   for (const char* const file : {"mem", "maps", "smaps_rollup", "pagemap"}) hold_proc(file);

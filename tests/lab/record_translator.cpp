@@ -1,66 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the recorder makes of the kernel's records, without a kernel.
-#include "lab/record/translator.hpp"
+#include "tests/lab/record_translation.hpp"
 
-#include "tests/lab/text.hpp"
-
-#include <cstring>
 #include <gtest/gtest.h>
 
 namespace trefoil::lab {
 namespace {
 
-raw_record record_of(raw_kind kind, std::uint64_t time_ns, std::uint64_t mm) {
-  raw_record r{};
-  r.kind = static_cast<__u8>(kind);
-  r.time_ns = time_ns;
-  r.mm = mm;
-  r.pid = 7;
-  r.number = r.subject = r.mm_users = r.mm_count = -1;
-  std::strcpy(r.comm, "sh");
-  return r;
-}
-
-class RecordTranslator : public files {
- protected:
-  void add(const raw_record& r) { translator_.add(r, {}); }
-
-  void fork(std::uint64_t time_ns, std::uint64_t mm, std::uint64_t task) {
-    raw_record r = record_of(raw_fork, time_ns, mm);
-    r.task = task;
-    r.born_ns = time_ns - 5;
-    add(r);
-  }
-
-  void dead_drop(std::uint64_t time_ns, std::uint64_t mm, int count) {
-    raw_record r = record_of(raw_dead_drop, time_ns, mm);
-    r.mm_count = count;
-    r.subject = 9;
-    add(r);
-  }
-
-  std::string told() {
-    translator_.flush(true);
-    translator_.finish();
-    std::string all;
-    for (const event& e : events_) {
-      all += std::string(name_of(e.kind)) + (e.mm ? ' ' + std::to_string(e.mm.value()) : "") + ", ";
-    }
-    return all;
-  }
-
-  names words_;
-  kernel_symbols symbols_ = kernel_symbols::read(
-      write("kallsyms", "0000000000000100 t mmput_async_fn\n0000000000000200 t process_one_work\n"
-                        "0000000000000300 T __mmdrop\n0000000000000400 t handle_softirqs\n"
-                        "0000000000000500 t worker_thread\n"));
-  std::vector<event> events_;
-  std::vector<std::string> holders_;  // of the ends
-  translator translator_{words_, symbols_, {}, [this](const event& e, const circumstances& around) {
-                           events_.push_back(e);
-                           if (e.kind == event_kind::mm_free) holders_.emplace_back(around.holder);
-                         }};
-};
+class RecordTranslator : public translation {};
 
 TEST_F(RecordTranslator, GivesAnAddressThatIsUsedAgainAnotherId) {
   fork(100, 0xa0, 0x70);
@@ -140,6 +87,69 @@ TEST_F(RecordTranslator, KnowsWhoWasBornWhileProgramsWereBeingAttached) {
   EXPECT_EQ(late.figures().incomplete_mms, 0);
 }
 
+// Programs are attached one after the other, so events are missing before the recording begins.
+TEST_F(RecordTranslator, CountsNothingOutsideTheRecording) {
+  const auto figures_of = [this](std::int64_t end_ns, auto tell) {
+    translator one(words_, symbols_, {.start_ns = 1000}, [](const event&, const circumstances&) {});
+    one.ends_at(end_ns);
+    tell([&one](raw_kind kind, std::uint64_t time_ns, std::uint64_t mm, int count = -1) {
+      raw_record r = record_of(kind, time_ns, mm);
+      r.mm_count = count;
+      if (kind == raw_fork) r.task = r.born_ns = time_ns;
+      one.add(r, {});
+    });
+    one.flush(true);
+    one.finish();
+    const translation_figures& f = one.figures();
+    return std::vector<std::int64_t>{f.mms, f.incomplete_mms, f.deduced_frees, f.refused};
+  };
+  using of = std::vector<std::int64_t>;
+  const auto an_end_is_lost = [](std::uint64_t when) {
+    return [=](auto tell) {
+      tell(raw_fork, when, 0xa0);
+      tell(raw_fork, when + 1, 0xa0);
+    };
+  };
+  EXPECT_EQ(figures_of(9000, an_end_is_lost(2000)), (of{2, 1, 0, 0}));
+  EXPECT_EQ(figures_of(9000, an_end_is_lost(100)), (of{0, 0, 0, 0}));
+  EXPECT_EQ(figures_of(9000, an_end_is_lost(9100)), (of{0, 0, 0, 0}));
+  EXPECT_EQ(figures_of(9000, an_end_is_lost(9000)), (of{1, 0, 0, 0}));  // it came later
+  EXPECT_EQ(figures_of(9000, an_end_is_lost(999)), (of{1, 0, 0, 0}));   // the first one's, before
+
+  const auto mappings_stay = [](std::uint64_t birth, std::uint64_t end) {
+    return [=](auto tell) {
+      tell(raw_fork, birth, 0xa0);
+      tell(raw_mm_free, end, 0xa0);
+    };
+  };
+  EXPECT_EQ(figures_of(9000, mappings_stay(2000, 3000)), (of{1, 1, 0, 0}));
+  EXPECT_EQ(figures_of(9000, mappings_stay(100, 200)), (of{0, 0, 0, 0}));
+  EXPECT_EQ(figures_of(9000, mappings_stay(100, 3000)), (of{1, 0, 0, 0}));  // lost before
+  EXPECT_EQ(figures_of(9000, mappings_stay(2000, 9100)), (of{1, 0, 0, 0}));
+
+  const auto let_go = [](std::uint64_t drop, std::uint64_t end) {
+    return [=](auto tell) {
+      tell(raw_fork, drop - 2, 0xa0);
+      tell(raw_exit_mmap, drop - 1, 0xa0, 2);
+      tell(raw_dead_drop, drop, 0xa0, 1);
+      if (end != 0) tell(raw_mm_free, end, 0xa0);
+    };
+  };
+  EXPECT_EQ(figures_of(9000, let_go(2000, 0)), (of{1, 0, 1, 0}));
+  EXPECT_EQ(figures_of(9000, let_go(100, 0)), (of{0, 0, 0, 0}));
+  EXPECT_EQ(figures_of(9000, let_go(9100, 0)), (of{0, 0, 0, 0}));
+  EXPECT_EQ(figures_of(9000, let_go(8999, 9001)), (of{1, 0, 0, 0}));  // it came, a little later
+
+  const auto twice = [](std::uint64_t when) {
+    return [=](auto tell) {
+      tell(raw_exit_mmap, when, 0xa0);
+      tell(raw_exit_mmap, when + 1, 0xa0);
+    };
+  };
+  EXPECT_EQ(figures_of(9000, twice(2000)), (of{1, 0, 0, 1}));
+  EXPECT_EQ(figures_of(9000, twice(100)), (of{0, 0, 0, 0}));
+}
+
 // A worker that puts the last user's reference: the rest of its way is jumps.
 TEST_F(RecordTranslator, TellsWhoEmptiedItFromWhoDropsItLater) {
   const auto drop_by = [this](std::uint64_t mm, int references, int pid) {
@@ -210,32 +220,6 @@ TEST_F(RecordTranslator, TakesNoCountOfATaskForOneOfAnMm) {
   add(put);
   EXPECT_EQ(told(), "rcu_put, task_free, ");
   for (const event& e : events_) EXPECT_EQ(e.mm_count, not_read);
-}
-
-TEST(RecordFiles, EndThoughOneWhoLeftWasNotSeen) {
-  files_users all;
-  all.exits(1, 0xf0, 3, false);  // whose leaving is lost
-  all.exits(2, 0xf0, 2, false);
-  const files_id last = all.exits(3, 0xf0, 2, true);
-  EXPECT_FALSE(all.gone(2));
-  EXPECT_EQ(all.gone(3), last);
-}
-
-TEST(RecordFiles, EndWithTheirLastUser) {
-  files_users all;
-  const files_id shared = all.exits(1, 0xf0, 2, false);
-  EXPECT_EQ(all.exits(2, 0xf0, 2, true), shared);
-  EXPECT_FALSE(all.gone(1));
-  EXPECT_EQ(all.gone(2), shared);
-  EXPECT_FALSE(all.gone(2));
-}
-
-TEST(RecordFiles, StayWithAnotherProcess) {
-  files_users all;
-  all.exits(1, 0xf0, 2, true);
-  EXPECT_FALSE(all.gone(1));
-  const files_id last = all.exits(2, 0xf0, 1, true);
-  EXPECT_EQ(all.gone(2), last);
 }
 
 TEST(RecordRoutes, AreReadFromStacks) {

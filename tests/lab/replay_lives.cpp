@@ -43,6 +43,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(expectation{"threads_exit_on_two_cpus", 1, 0, {0, 0, 0}},
                       expectation{"threads_exit_on_two_cpus_6_12", 1, 0, {0, 0, 0}},
                       expectation{"a_reader_is_the_last_user", 1, 0, {0, 0, 0}},
+                      expectation{"reader_after_a_return", 0, 1, {0, 0, 0}},
                       expectation{"oom_freed_in_a_task", 1, 0, {1, 0, 0}},
                       expectation{"oom_freed_in_a_softirq", 1, 0, {0, 1, 0}},
                       expectation{"oom_on_rt", 1, 0, {1, 0, 0}, 0, true},

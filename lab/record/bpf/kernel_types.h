@@ -53,11 +53,16 @@ struct percpu_counter {
   __s32* counters;
 };
 
+struct work_struct {
+  atomic64_t data;
+};
+
 struct mm_struct {
   atomic_t mm_users;
   atomic_t mm_count;
   atomic64_t pgtables_bytes;
   struct percpu_counter rss_stat[4];
+  struct work_struct async_put_work;
 };
 
 struct files_struct {

@@ -12,6 +12,7 @@
 
 #include "emit.bpf.h"
 #include "preempt_count.bpf.h"
+#include "victims.bpf.h"
 
 /* Set by the loader: mms are known by their counters, else by their address. */
 const volatile bool by_counters = true;
@@ -110,6 +111,7 @@ static __always_inline void tell_free(void* context, __u64 key) {
     record->cause = cause;
     send(record);
   }
+  forget_victim(life ? life->mm : key);
   bpf_map_delete_elem(&lives, &key);
 }
 

@@ -25,7 +25,7 @@ enum raw_kind {
   raw_oom,     /* task, or else subject: its pid */
   raw_files_free,
   raw_sighand_free,
-  raw_task_free,
+  raw_task_free, /* of an OOM victim; number: the preempt count; -1: not read */
   raw_kinds,
 };
 

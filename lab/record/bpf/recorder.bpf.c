@@ -151,6 +151,7 @@ int BPF_PROG(on_sched_process_free, struct task_struct* task) {
 SEC("tp_btf/mark_victim")
 int BPF_PROG(on_mark_victim, struct task_struct* task) {
   tell_of(task, raw_oom);
+  note_victim(task);
   return 0;
 }
 
