@@ -54,6 +54,21 @@ class capabilities {
   std::array<__user_cap_data_struct, 2> words_{};
 };
 
+// What users are called, and their groups, may take libraries of the machine's own: not for a static program.
+#ifdef TREFOIL_STATIC
+std::string name_of(uid_t user) { return "user " + std::to_string(user); }
+bool take_groups(const sudo_user& who) { return ::setgroups(1, &who.group) == 0; }
+#else
+std::string name_of(uid_t user) {
+  const passwd* const known = ::getpwuid(user);  // NOLINT(concurrency-mt-unsafe): one thread
+  return known != nullptr ? known->pw_name : "";
+}
+bool take_groups(const sudo_user& who) {
+  return who.name.empty() ? ::setgroups(1, &who.group) == 0
+                          : ::initgroups(who.name.c_str(), who.group) == 0;
+}
+#endif
+
 }  // namespace
 
 std::optional<sudo_user> who_used_sudo() {
@@ -61,14 +76,11 @@ std::optional<sudo_user> who_used_sudo() {
   const auto user = number_in("SUDO_UID");
   const auto group = number_in("SUDO_GID");
   if (!user || !group || *user == 0) return {};
-  const passwd* const known = ::getpwuid(*user);  // NOLINT(concurrency-mt-unsafe): one thread
-  return sudo_user{*user, *group, known != nullptr ? known->pw_name : ""};
+  return sudo_user{*user, *group, name_of(*user)};
 }
 
 void become(const sudo_user& who) {
-  const bool groups = who.name.empty() ? ::setgroups(1, &who.group) == 0
-                                       : ::initgroups(who.name.c_str(), who.group) == 0;
-  if (!groups) fail("groups");
+  if (!take_groups(who)) fail("groups");
   if (::setresgid(who.group, who.group, who.group) != 0) fail("group");
   if (::setresuid(who.user, who.user, who.user) != 0) fail("user");
 }
