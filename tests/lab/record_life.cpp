@@ -109,6 +109,8 @@ TEST_F(RecordLife, TellsWhoHasWhichFilesAndSignals) {
     }
   }
   EXPECT_EQ(has("vfork", "mm"), has("self", "mm"));
+  EXPECT_EQ(has("shares-files", "files"), has("self", "files"));
+  EXPECT_NE(has("shares-files", "sighand"), has("self", "sighand"));
 }
 
 TEST_F(RecordLife, TellsHowManyPageTablesAreLeft) {
