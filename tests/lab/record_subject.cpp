@@ -5,8 +5,12 @@
 //   record_subject busy       a million of objects freed, then three children
 //   record_subject foreign    waits for a line on stdin, then forks three children that exit
 //   record_subject threads    40 threads, one after the other
+//   record_subject lazy       3,000 threads, of which each leaves a CPU a lazy user
+//   record_subject life       children that differ in what they share, have and do
+//   record_subject storm      stops its parent, the recorder, until 45,000 children have come and gone
 //   record_subject oom FILE   a child that FILE (a cgroup.procs) takes, and that wants more than it gets there
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
@@ -17,10 +21,12 @@
 #include <string>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -136,6 +142,120 @@ void end_threads(int number, Work work) {
   for (int i = 0; i < number; ++i) std::thread(work).join();
 }
 
+// One touched page in each of so many page tables.
+void spread_pages(std::size_t page_tables) {
+  constexpr std::size_t reach = std::size_t{2} << 20;
+  void* const made = mmap(nullptr, page_tables * reach, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (made == MAP_FAILED) _exit(4);
+  madvise(made, page_tables * reach, MADV_NOHUGEPAGE);
+  for (std::size_t i = 0; i < page_tables; ++i) static_cast<char*>(made)[i * reach] = 1;
+}
+
+void stay_on_the_last_cpu() {
+  cpu_set_t allowed;
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(last, &allowed)) --last;
+  CPU_ZERO(&allowed);
+  CPU_SET(last, &allowed);
+  sched_setaffinity(0, sizeof allowed, &allowed);
+  say("cpu", last);
+}
+
+// Three that live at once, and have gone one after the other.
+void end_three_threads() {
+  std::vector<std::thread> all;
+  std::vector<pid_t> ids(3);
+  std::vector<int> go;
+  for (pid_t& id : ids) {
+    int up[2];
+    int down[2];
+    if (pipe(up) != 0 || pipe(down) != 0) _exit(3);
+    all.emplace_back([&id, from = down[0], to = up[1]] {
+      id = gettid();
+      char c = 0;
+      if (write(to, &c, 1) != 1 || read(from, &c, 1) != 1) _exit(3);
+    });
+    char c = 0;
+    if (read(up[0], &c, 1) != 1) _exit(3);
+    go.push_back(down[1]);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    say("three", ids[i]);
+    if (write(go[i], "", 1) != 1) _exit(3);
+    all[i].join();
+    const std::string its = "/proc/self/task/" + std::to_string(ids[i]);
+    while (access(its.c_str(), F_OK) == 0) sched_yield();
+  }
+}
+
+// As vfork() does; that one's compilers would have no locals around it.
+pid_t share_memory_and_exit() {
+  alignas(16) static char stack[16384];
+  const pid_t pid = clone([](void*) { return 0; }, stack + sizeof stack,
+                          CLONE_VM | CLONE_VFORK | SIGCHLD, nullptr);
+  waitpid(pid, nullptr, 0);
+  return pid;
+}
+
+template <class Work>
+void live(const char* what, Work work) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    prctl(PR_SET_NAME, "trefoil-life");
+    work();
+    _exit(0);
+  }
+  waitpid(pid, nullptr, 0);
+  say(what, pid);
+}
+
+void live_apart() {
+  live("wide", [] {
+    stay_on_the_last_cpu();
+    spread_pages(512);
+    end_three_threads();
+  });
+  live("wide-exec", [] {
+    spread_pages(512);
+    execl("/bin/true", "true", nullptr);
+  });
+  live("failed-exec", [] {
+    const int made = static_cast<int>(syscall(SYS_memfd_create, "nothing", 0));
+    if (write(made, "nothing", 7) != 7) _exit(3);
+    const int file = open(("/proc/self/fd/" + std::to_string(made)).c_str(), O_RDONLY);
+    close(made);  // nobody runs what somebody may write
+    execl(("/proc/self/fd/" + std::to_string(file)).c_str(), "nothing", nullptr);
+  });
+  live("sqpoll", [] {
+    io_uring_params parameters{};
+    parameters.flags = IORING_SETUP_SQPOLL;
+    syscall(SYS_io_uring_setup, 4, &parameters);
+  });
+  say("vfork", share_memory_and_exit());
+  const auto shares_files =
+      static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
+  if (shares_files == 0) _exit(0);
+  waitpid(shares_files, nullptr, 0);
+  say("shares-files", shares_files);
+}
+
+// More than the recorder's ring has room for.
+void storm_over(pid_t recorder) {
+  const std::string path = "/proc/" + std::to_string(recorder) + "/stat";
+  kill(recorder, SIGSTOP);
+  for (bool stopped = false; !stopped; sched_yield()) {
+    char text[64] = {};
+    const int file = open(path.c_str(), O_RDONLY);
+    static_cast<void>(!read(file, text, sizeof text - 1));
+    close(file);
+    stopped = std::strstr(text, ") T") != nullptr;
+  }
+  for (int i = 0; i < 45'000; ++i) share_memory_and_exit();
+  kill(recorder, SIGCONT);
+}
+
 void be_killed(const char* procs) {
   const pid_t pid = fork();
   if (pid == 0) {
@@ -180,6 +300,9 @@ int main(int argc, char** argv) {
   say("self", getpid());
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "threads") end_threads(40, [] { say("thread", gettid()); });
+  if (what == "lazy") end_threads(3000, [] {});
+  if (what == "life") live_apart();
+  if (what == "storm") storm_over(getppid());
   if (what == "oom" && argc > 2) {
     be_killed(argv[2]);
     sleep(3);  // the OOM reaper has a victim for two seconds

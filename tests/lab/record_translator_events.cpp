@@ -73,7 +73,7 @@ TEST_F(RecordEvents, OfBirthsSayHow) {
 
 TEST_F(RecordEvents, OfATaskThatExitsAreOneOfEachKind) {
   for (const raw_kind kind : {raw_task_exit, raw_exit_mm}) {
-    for (const std::uint64_t when : {100, 110}) {
+    for (const std::uint64_t when : {100U, 110U}) {
       raw_record twice = of_task(kind, when, 0x70);
       twice.mm = 0xa0;
       add(twice);
@@ -171,7 +171,7 @@ TEST_F(RecordEvents, KnowWhoCallsAtTheEndOfAFunction) {
 TEST_F(RecordEvents, CountOnceWhatIsLetGoAndNeverFreed) {
   translator rt(words_, symbols_, {.frees_mms_in_switch = false},
                 [](const event&, const circumstances&) {});
-  for (const std::uint64_t when : {100, 200}) {
+  for (const std::uint64_t when : {100U, 200U}) {
     raw_record birth = record_of(raw_fork, when, 0xa0);
     birth.task = birth.born_ns = when;
     rt.add(birth, {});
@@ -204,7 +204,7 @@ TEST_F(RecordEvents, OfFilesAreNotDeducedWhereTheyAreSeen) {
 
 // Files and signal handlers that nobody was seen to let go of.
 TEST_F(RecordEvents, GiveAnotherIdToWhatAForkHasMade) {
-  for (const std::uint64_t when : {100, 200}) {
+  for (const std::uint64_t when : {100U, 200U}) {
     raw_record birth = record_of(raw_fork, when, 0xa0 + when);
     birth.task = birth.born_ns = when;
     birth.other = 0xf0;
