@@ -59,6 +59,8 @@ bool is_own_limit(int code) { return code == EMFILE || code == ENFILE || code ==
                               "with CONFIG_BPF_SYSCALL");
   }
   if (is_own_limit(code)) fail_at_limit(code);
+  // libbpf has not found the kernel's types, which have been read before: no room for them twice.
+  if (code == ESRCH) fail_at_limit(ENOMEM);
   const auto& refused = chosen.refused();
   throw error(fault::input,
               "record: this kernel does not accept the recorder's programs: " +

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <cstdarg>
+#include <unistd.h>
 
 namespace trefoil::lab {
 
@@ -25,6 +26,10 @@ btf* load_types() {
 }  // namespace
 
 kernel_features::kernel_features() : types_(load_types()) {
+  if (!types_ && ::access("/sys/kernel/btf/vmlinux", R_OK) == 0) {
+    throw error(fault::input,
+                "record: no room for this kernel's type information; see ulimit -v and -n");
+  }
   if (!types_) {
     throw error(fault::input,
                 "record: this kernel has no type information (/sys/kernel/btf/vmlinux cannot be "

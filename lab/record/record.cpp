@@ -18,6 +18,7 @@
 #include <memory>
 #include <sstream>
 #include <string_view>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -37,6 +38,7 @@ constexpr auto patience_with_the_command = std::chrono::seconds(1);
 constexpr auto patience_at_a_stop = std::chrono::seconds(5);
 // Records wait in memory, as translating them would take processor time from what is recorded.
 constexpr std::size_t most_pending = std::size_t{1} << 17;
+constexpr rlim_t needed_descriptors = 96;  // programs, what attaches each, what counts its misses
 
 // The programs know the slab's caches by the first free that they see in each: that of a process.
 void show_the_caches() {
@@ -160,7 +162,6 @@ class session {
     }
     const auto not_after = [&end](clock::time_point t) { end = end ? std::min(*end, t) : t; };
     int heeded = 0;
-    bool ended = false;
     std::int64_t before = 0;
     auto told = begin;
     record_progress progress;
@@ -177,10 +178,7 @@ class session {
       progress.seconds = std::chrono::duration<double>(now - begin).count();
       progress.records = records_;
       progress.lost = programs_.lost();
-      if (command_ && !ended && command_->status()) {
-        ended = true;
-        not_after(now + after_the_command);
-      }
+      if (command_ && command_->status()) not_after(now + after_the_command);
       const stop_request asked = options_.stop ? options_.stop(progress) : stop_request{};
       if (asked.times == heeded) continue;
       not_after(now + heed(asked, heeded == 0));
@@ -260,6 +258,12 @@ class session {
 }  // namespace
 
 record_result record(const record_options& options) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < needed_descriptors) {
+    throw error(fault::input, "record: it has " + std::to_string(needed_descriptors) +
+                                  " files open at once, and may have " +
+                                  std::to_string(files.rlim_cur) + "; see ulimit -n");
+  }
   const std::vector<std::string_view> known = watched_tracepoints();
   for (const std::string& name : options.leave_out) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `trefoil record` needs, what it gives up, and whom it and its command are once it has begun.
+#include "lab/record/privileges.hpp"
 #include "lab/recording/reader.hpp"
 #include "tests/lab/record_run.hpp"
 
@@ -70,6 +71,27 @@ TEST_F(RecordPrivileges, SaysInALineThatItHasNotThePrivileges) {
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
   EXPECT_TRUE(list().empty());
+}
+
+TEST_F(RecordPrivileges, KnowsWhetherItHasThem) {
+  const auto knows = [](auto... kept) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+      std::array<__user_cap_data_struct, 2> words{};
+      ((words[kept / 32].effective = words[kept / 32].permitted |= 1U << kept % 32), ...);
+      if (::syscall(SYS_capset, &header, words.data()) != 0) ::_exit(77);
+      ::_exit(may_load_programs() ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(knows(CAP_BPF), 0);
+  EXPECT_EQ(knows(CAP_PERFMON), 0);
+  const int both = knows(CAP_BPF, CAP_PERFMON);
+  if (both == 77) GTEST_SKIP() << "takes cap_bpf and cap_perfmon";
+  EXPECT_EQ(both, 1);
 }
 
 TEST_F(RecordPrivileges, KeepsTwoCapabilitiesOfRootsAndNoneOfOthers) {

@@ -15,6 +15,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <new>
 #include <string>
 
 namespace {
@@ -90,7 +91,7 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const trefoil::lab::error& e) {
     return complain(e.what(), status_of(e.whose()));
-  } catch (const std::exception& e) {  // out of memory, say
-    return complain(e.what(), bad_output);
-  }
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", bad_output);
+  } catch (const std::exception& e) { return complain(e.what(), bad_output); }
 }
