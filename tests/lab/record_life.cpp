@@ -127,6 +127,7 @@ TEST_F(RecordLife, TellsHowManyPageTablesAreLeft) {
 TEST_F(RecordLife, TellsOfAnExecThatFailed) {
   const auto did = record("life");
   const std::string pid = did.find("failed-exec")->second;
+  ASSERT_EQ(of(pid, "mm_alloc", "mm", 1).size(), 1U);
   const std::string mm = one(pid, "mm_alloc", "mm");
   EXPECT_EQ(one(pid, "mm_alloc", "route"), "exec");
   EXPECT_EQ(select("kind, pid", 2, "readable WHERE mm = " + mm + " ORDER BY event"),
