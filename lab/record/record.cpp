@@ -174,7 +174,10 @@ class session {
         progress.records_per_second = static_cast<double>(records_ - before) /
                                       std::chrono::duration<double>(now - told).count();
       }
-      if (over) before = records_, told = now;
+      if (over) {
+        before = records_;
+        told = now;
+      }
       progress.seconds = std::chrono::duration<double>(now - begin).count();
       progress.records = records_;
       progress.lost = programs_.lost();

@@ -24,7 +24,11 @@ static __always_inline void tell_of(struct task_struct* task, enum raw_kind kind
 // Threads that io_uring, vhost and KVM make for themselves are not forked: only this tells of them.
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_task_newtask, struct task_struct* task) {
-  if (task->flags & (PF_IO_WORKER | PF_USER_WORKER)) tell_of(task, raw_task_alloc);
+  __u32 unforked = PF_IO_WORKER;
+
+  // Before Linux 6.4, which has the type for them, the other bit was that of something else.
+  if (bpf_core_type_exists(struct vhost_task)) unforked |= PF_USER_WORKER;
+  if (task->flags & unforked) tell_of(task, raw_task_alloc);
   return 0;
 }
 
