@@ -79,7 +79,9 @@ TEST_F(RecordPrivileges, KnowsWhetherItHasThem) {
     if (child == 0) {
       __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
       std::array<__user_cap_data_struct, 2> words{};
-      ((words[kept / 32].effective = words[kept / 32].permitted |= 1U << kept % 32), ...);
+      for (const unsigned one : {static_cast<unsigned>(kept)...}) {
+        words.at(one / 32).effective = words.at(one / 32).permitted |= 1U << one % 32;
+      }
       if (::syscall(SYS_capset, &header, words.data()) != 0) ::_exit(77);
       ::_exit(may_load_programs() ? 1 : 0);
     }
