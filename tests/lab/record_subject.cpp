@@ -306,7 +306,9 @@ int main(int argc, char** argv) {
   if (what == "storm") storm_over(getppid());
   if (what == "oom" && argc > 2) {
     be_killed(argv[2]);
-    sleep(3);  // the OOM reaper has a victim for two seconds
+    // The OOM reaper has a victim for two seconds; grace periods and a worker come after that, which on a
+    // busy machine once took more than another.
+    sleep(10);
   }
   if (!what.empty()) _exit(0);
   leave_io_uring();  // first: a kworker lets go of it, after a grace period or two
