@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tool: how fast it imports and replays the sample recordings, all of them each time.
 
-In processor time: the tool is one thread and waits for nothing, so on an idle machine that is the time
-on the wall, and on a busy one it is what that would have been.
+What is one thread, which waits for nothing, in processor time: on an idle machine that is the time on the
+wall, and on a busy one it is what that would have been. A replay by as many threads as it takes of itself,
+one per CPU, by the wall.
 """
 
 from __future__ import annotations
@@ -70,17 +71,23 @@ def recording_of(sample: Path, folder: Path) -> Path:
     return folder / (sample.name.removesuffix(".tsv.gz") + ".trefoil")
 
 
-def replay_all(recordings: list[Path]) -> dict[Path, tuple[int, float]]:
+def replay_all(recordings: list[Path], *more: str) -> dict[Path, tuple[int, float]]:
     """By recording: events times designs, and the seconds in which they were played."""
     result = {}
     for recording in recordings:
-        done = tool("replay", str(recording), "--json")
+        done = tool("replay", str(recording), "--json", *more)
         told = json.loads(done.out)
         played = told["events"] * len(told["designs"])
-        # What it took of the processor, as far as it is the playing.
-        share = min(1.0, done.processor / done.wall)
-        result[recording] = (played, told["measured"]["playing_seconds"] * share)
+        seconds = told["measured"]["playing_seconds"]
+        if told["measured"]["threads"] == 1:
+            # What it took of the processor, as far as it is the playing.
+            seconds *= min(1.0, done.processor / done.wall)
+        result[recording] = (played, seconds)
     return result
+
+
+def rate_of(played: dict[Path, tuple[int, float]]) -> float:
+    return sum(n for n, _ in played.values()) / sum(s for _, s in played.values())
 
 
 class LabSuite:
@@ -88,6 +95,7 @@ class LabSuite:
     help = "the tool: import and replay of the sample recordings"
     rates = {
         "replay_event_designs_per_s": Rate("replay", 10e6),
+        "replay_one_thread_event_designs_per_s": Rate("replay_one_thread", None),
         "import_events_per_s": Rate("import", 1e6),
     }
 
@@ -96,7 +104,7 @@ class LabSuite:
         samples = sorted(SAMPLES.glob("*.tsv.gz"))
         if not samples:
             raise Failure(f"no sample recordings in {SAMPLES}")
-        seen: dict[str, list[float]] = {"replay": [], "import": []}
+        seen: dict[str, list[float]] = {"replay": [], "replay_one_thread": [], "import": []}
         by_sample: dict[str, list[float]] = {}
         with tempfile.TemporaryDirectory(dir=RELEASE) as folder:
             recordings = [recording_of(sample, Path(folder)) for sample in samples]
@@ -105,8 +113,9 @@ class LabSuite:
                 events, seconds = import_all(samples, Path(folder))
                 seen["import"].append(events / seconds)
                 played = replay_all(recordings)
-                seen["replay"].append(sum(n for n, _ in played.values()) /
-                                      sum(s for _, s in played.values()))
+                seen["replay"].append(rate_of(played))
+                seen["replay_one_thread"].append(
+                    rate_of(replay_all(recordings, "--threads", "1")))
                 for recording, (count, playing) in played.items():
                     by_sample.setdefault(recording.stem, []).append(count / playing)
         progress("")

@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/replay/replay.hpp"
 
-#include "lab/error.hpp"
 #include "lab/recording/reader.hpp"
-#include "lab/replay/lookahead.hpp"
-#include "lab/replay/physical_memory.hpp"
+#include "lab/replay/crews.hpp"
 #include "lab/replay/worker_delay.hpp"
 #include "lab/replay/world.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <new>
+#include <stdexcept>
+#include <thread>
 
 namespace trefoil::lab {
 
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-double seconds_between(clock::time_point from, clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 durations summary(const machine::histogram& all) {
   return {all.count(), all.percentile(50), all.percentile(99), all.max(), all.sum()};
@@ -81,89 +76,72 @@ design_figures figures_of(const world& w, const replay_result& result,
   return f;
 }
 
+std::size_t threads_of(const replay_options& options) {
+  return options.threads != 0 ? options.threads : std::thread::hardware_concurrency();
+}
+
+// Of `design`: of the first crew if several have it, as they all have the recorded one.
+const world& world_of(const crews& all, const machine::design& design) {
+  for (const auto& crew : all) {
+    for (const auto& w : crew->worlds()) {
+      if (&w->host.lifetimes() == &design) return *w;
+    }
+  }
+  throw std::logic_error("a design that nobody plays");
+}
+
+machine_facts facts_of(const std::string& path) { return recording_reader(path).machine(); }
+
 }  // namespace
 
 replay_result replay(const std::string& path, const replay_options& options) {
   const clock::time_point begin = clock::now();
-  recording_reader recording(path);
   replay_result result;
   result.file = path;
-  result.facts = recording.machine();
+  result.facts = facts_of(path);
   const bool rt = result.facts.preempt_rt.value.value_or(false);
-  const machine::flavour kernel = rt ? machine::flavour::preempt_rt : machine::flavour::ordinary;
   const seen_delays seen = delays_seen(path, rt);
   result.worker_delay_seen = seen.work_ns.has_value();
   result.rcu_delay_seen = seen.rcu_ns.has_value();
   result.worker_delay_ns = seen.work_ns.value_or(options.worker_delay_ns);
   result.rcu_delay_ns = seen.rcu_ns.value_or(options.worker_delay_ns);
-  const machine::worker_delays delays(result.worker_delay_ns, result.rcu_delay_ns);
+  const crew_orders orders{rt ? machine::flavour::preempt_rt : machine::flavour::ordinary,
+                           {result.worker_delay_ns, result.rcu_delay_ns},
+                           options.view};
 
-  physical_memory memory;
-  std::vector<std::unique_ptr<world>> worlds;
-  std::vector<world*> in_lockstep;
-  for (const machine::design* d : with_recorded(options.designs)) {
-    worlds.push_back(std::make_unique<world>(*d, kernel, memory.frames(), delays));
-    in_lockstep.push_back(worlds.back().get());
+  const std::vector<const machine::design*> designs = with_recorded(options.designs);
+  crews all;
+  for (const auto& hand : dealt_out(designs, threads_of(options))) {
+    all.push_back(std::make_unique<crew>(path, hand, orders));
   }
+  play_at_once(all, options.go_on);
 
-  const std::vector<segment>& segments = recording.segments();
-  lookahead events(recording, options.view);
-  replayer player(in_lockstep, events, recording.names(), kernel);
-  const auto all = static_cast<double>(std::max<std::int64_t>(recording.size(), 1));
-  std::size_t in_segment = 0;
-  const auto end_segment = [&] {
-    const std::int64_t end = segments[in_segment].end_ns;
-    result.duration_ns += end - segments[in_segment].begin_ns;
-    const bool last = in_segment + 1 == segments.size();
-    player.end_segment(end, last ? end : segments[in_segment + 1].begin_ns);
-  };
-  if (!segments.empty()) {
-    for (world* const w : in_lockstep) w->host.resume(segments.front().begin_ns);
-  }
-  clock::duration reading{};
-  const clock::time_point first = clock::now();
-  try {
-    for (event e;;) {
-      // Reading is timed by the batch: looking at a clock takes longer than reading an event.
-      if (events.about_to_read()) {
-        const clock::time_point before = clock::now();
-        events.read();
-        reading += clock::now() - before;
-      }
-      if (!events.next(e)) break;
-      while (in_segment != events.segment_index()) {
-        end_segment();
-        ++in_segment;
-      }
-      player.play(e, events.row());
-      if (events.row() % 16384 == 0 && options.go_on &&
-          !options.go_on(static_cast<double>(events.row()) / all)) {
-        throw error(fault::interrupted, path + ": interrupted");
-      }
-    }
-  } catch (const std::bad_alloc&) {
-    throw error(fault::input, path + ": event " + std::to_string(events.row()) +
-                                  ": more address spaces at once than there is memory for");
-  }
-  if (!segments.empty()) end_segment();
-  const clock::time_point last = clock::now();
-
-  result.events = recording.size();
-  result.worlds = worlds.size();
-  result.processes_ended = player.processes_ended();
-  result.oddities = player.oddities();
-  result.truth = player.truth_so_far();
-  for (const world* const w : in_lockstep) {
-    result.left_over += w->host.figures().identities();
-    result.left_over += static_cast<std::int64_t>(w->host.listed());
+  const crew& first = *all.front();
+  result.events = first.events();
+  result.duration_ns = first.duration_ns();
+  result.worlds = designs.size();
+  result.threads = all.size();
+  result.processes_ended = first.player().processes_ended();
+  result.oddities = first.player().oddities();
+  result.truth = first.player().truth_so_far();
+  for (const machine::design* d : designs) {
     const bool wanted =
-        options.designs.empty() || std::find(options.designs.begin(), options.designs.end(),
-                                             &w->host.lifetimes()) != options.designs.end();
-    if (wanted) result.designs.push_back(figures_of(*w, result, options));
+        options.designs.empty() ||
+        std::find(options.designs.begin(), options.designs.end(), d) != options.designs.end();
+    if (wanted) result.designs.push_back(figures_of(world_of(all, *d), result, options));
   }
-  result.seconds = seconds_between(begin, clock::now());
-  result.reading_seconds = std::chrono::duration<double>(reading).count();
-  result.playing_seconds = seconds_between(first, last) - result.reading_seconds;
+  for (const auto& crew : all) {
+    for (const auto& w : crew->worlds()) {
+      result.left_over += w->host.figures().identities();
+      result.left_over += static_cast<std::int64_t>(w->host.listed());
+    }
+    // The one that takes longest is what takes time.
+    if (crew->playing_seconds() > result.playing_seconds) {
+      result.playing_seconds = crew->playing_seconds();
+      result.reading_seconds = crew->reading_seconds();
+    }
+  }
+  result.seconds = std::chrono::duration<double>(clock::now() - begin).count();
   return result;
 }
 

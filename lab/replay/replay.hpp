@@ -24,7 +24,9 @@ struct replay_options {
   std::int64_t page_directory_bytes = 4096;
   std::int64_t identity_bytes = 1600;
   std::size_t view = lookahead::default_reach;  // events
-  // Called now and then with the part that is done, 0 to 1; false: stop (lab::error, interrupted).
+  std::size_t threads = 0;                      // at most; 0: one per CPU
+  // Called now and then, by the caller's thread, with the part that is done, 0 to 1; false: stop
+  // (lab::error, interrupted).
   std::function<bool(double)> go_on;
 };
 
@@ -35,6 +37,8 @@ struct durations {
   std::uint64_t p99 = 0;
   std::uint64_t max = 0;
   std::uint64_t sum = 0;
+
+  friend bool operator==(const durations&, const durations&) = default;
 };
 
 struct design_figures {
@@ -56,6 +60,8 @@ struct design_figures {
   durations fail_open_ns;
   double atomic_operations_per_process = 0;
   durations atomic_teardown_ns;  // real time, of this machine and run
+
+  friend bool operator==(const design_figures&, const design_figures&) = default;
 };
 
 struct replay_result {
@@ -72,10 +78,11 @@ struct replay_result {
   truth_figures truth;
   std::vector<design_figures> designs;
   std::size_t worlds = 0;      // designs played; the recorded one always is
+  std::size_t threads = 0;     // on which they were; each plays the recorded design besides
   std::int64_t left_over = 0;  // identities and page directories alive after all: always 0
   double seconds = 0;          // real time, of all of it
-  double reading_seconds = 0;  // from the file
-  double playing_seconds = 0;  // through the machines
+  double playing_seconds = 0;  // through the machines: of the thread that took longest
+  double reading_seconds = 0;  // from the file, of the same thread
 };
 
 replay_result replay(const std::string& path, const replay_options& options);

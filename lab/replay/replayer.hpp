@@ -33,6 +33,8 @@ struct oddities {
   std::int64_t lost_task_frees = 0;   // dropped at rcu_put instead
   std::int64_t too_many_holders = 0;  // more are known at exit_mmap than mm_count has
   std::int64_t strangers = 0;         // holders known from mm_count alone
+
+  friend bool operator==(const oddities&, const oddities&) = default;
 };
 
 // A user's references, one for each world, in their order.

@@ -27,6 +27,8 @@ struct truth_figures {
   std::int64_t inferred =
       0;  // the last dropper was seen only by the end that it caused, or not even that
   std::map<std::string, std::int64_t, std::less<>> disagree;  // by cause
+
+  friend bool operator==(const truth_figures&, const truth_figures&) = default;
 };
 
 // Who caused an end is one of those whose taking a recording shows.

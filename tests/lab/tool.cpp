@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,6 +246,14 @@ TEST_F(Tool, Replays) {
   again.erase("measured");
   EXPECT_EQ(json.dump(), again.dump());
 
+  for (const int threads : {1, 3}) {  // nor does it depend on how many play
+    auto played = nlohmann::json::parse(
+        run({"replay", file, "--threads", std::to_string(threads), "--json"}).out);
+    EXPECT_EQ(played["measured"]["threads"], threads);
+    played.erase("measured");
+    EXPECT_EQ(json.dump(), played.dump());
+  }
+
   const auto one =
       nlohmann::json::parse(run({"replay", file, "--design", "reversed", "--json"}).out);
   EXPECT_EQ(one["designs"].size(), 1U);
@@ -268,6 +277,26 @@ TEST_F(Tool, Replays) {
   refused({"replay", file, "--worker-delay-us", "-1"});
   refused({"replay", file, "--pgd-bytes", "0"});
   refused({"replay", file, "--identity-bytes", "0"});
+  refused({"replay", file, "--threads", "0"});
+}
+
+// Else the next file that is opened would be what its words for people go to.
+TEST_F(Tool, OpensNoFileInPlaceOfAClosedStream) {
+  ASSERT_EQ(::mkfifo(path("x.tsv").c_str(), 0600), 0);
+  const pid_t tool = start({"import", path("x.tsv"), "-o", path("x.trefoil")}, [] {
+    for (const int stream : {0, 1, 2}) ::close(stream);
+  });
+  const int text = ::open(path("x.tsv").c_str(), O_WRONLY);  // once it reads
+  ASSERT_GE(text, 0);
+  for (const char* const stream : {"0", "1", "2"}) {
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(tool) + "/fd/" + stream),
+              "/dev/null");
+  }
+  const std::string all = one_life();
+  EXPECT_EQ(::write(text, all.data(), all.size()), static_cast<ssize_t>(all.size()));
+  ::close(text);
+  EXPECT_EQ(wait(tool).status, 0);
+  EXPECT_EQ(run({"replay", path("x.trefoil")}).status, 0);
 }
 
 // Of a machine on which nothing happened.

@@ -24,12 +24,11 @@ struct replay_arguments {
   std::int64_t worker_delay_us = 50;
   std::int64_t page_directory_bytes = 4096;
   std::int64_t identity_bytes = 1600;
+  std::size_t threads = 0;
   bool as_json = false;
 };
 
 constexpr const char* examples = R"(
-Designs: two-counts, two-counts-exit-mm, three-counts, reversed, exec-state.
-
 Examples:
   trefoil replay fork.trefoil
   trefoil replay fork.trefoil oom.trefoil --design three-counts --design reversed
@@ -131,6 +130,7 @@ json to_json(const lab::replay_result& r) {
            {{"seconds", r.seconds},
             {"reading_seconds", r.reading_seconds},
             {"playing_seconds", r.playing_seconds},
+            {"threads", r.threads},
             {"event_designs_per_s", event_designs_per_s(r)},
             {"teardown_in_atomic_context",
              {{"shape", machine::shape_description}, {"designs", teardowns}}}}}};
@@ -211,6 +211,7 @@ void run(const replay_arguments& given) {
   options.worker_delay_ns = given.worker_delay_us * 1000;
   options.page_directory_bytes = given.page_directory_bytes;
   options.identity_bytes = given.identity_bytes;
+  options.threads = given.threads;
   for (const std::string& id : given.designs) {
     options.designs.push_back(machine::find_design(id));
   }
@@ -260,6 +261,10 @@ void add_replay(CLI::App& app) {
   command->add_option("--identity-bytes", given->identity_bytes, "size of an mm_struct alone")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->capture_default_str();
+  command
+      ->add_option("--threads", given->threads,
+                   "how many designs to play at once (if not given: one per CPU)")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1024}));
   command->add_flag("--json", given->as_json, "as JSON");
   command->footer(examples);
   command->callback([given] { run(*given); });

@@ -28,8 +28,6 @@ struct storm_arguments {
 };
 
 constexpr const char* examples = R"(
-Designs: two-counts, two-counts-exit-mm, three-counts, reversed, exec-state.
-
 Examples:
   trefoil storm
   trefoil storm --processes 5000 --cpus 8 --seed 7
