@@ -75,14 +75,21 @@ FROM event
      JOIN context USING (context) JOIN actor USING (actor) LEFT JOIN route USING (route);
 )sql";
 
-// The row number is left to SQLite, which counts from one: it appends then without a search.
-// Table event has no constraints: each would be paid for once per row. The reader checks.
-const char* const insert_event =
-    "INSERT INTO event (time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, "
-    "subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
 const char* const select_events =
     "SELECT event, time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, subject "
     "FROM event ORDER BY event";
+
+// The row number is left to SQLite, which counts from one: it appends then without a search.
+// Table event has no constraints: each would be paid for once per row. The reader checks.
+std::string insert_events(std::size_t rows) {
+  std::string sql =
+      "INSERT INTO event (time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, "
+      "subject) VALUES ";
+  for (std::size_t i = 0; i < rows; ++i) {
+    sql += i == 0 ? "" : ", ";
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  }
+  return sql;
+}
 
 }  // namespace trefoil::lab::schema

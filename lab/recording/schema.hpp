@@ -3,7 +3,9 @@
 #ifndef TREFOIL_LAB_RECORDING_SCHEMA_HPP
 #define TREFOIL_LAB_RECORDING_SCHEMA_HPP
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace trefoil::lab::schema {
 
@@ -27,13 +29,16 @@ enum : int {
   fourth,  // switch: next_mm; task_exit, sighand_free: sighand
   mm_users,
   mm_count,
-  subject
+  subject,
+  last = subject
 };
 }  // namespace column
 
 extern const char* const create;         // all tables, the view, application_id and user_version
-extern const char* const insert_event;   // one parameter per column but the first
 extern const char* const select_events;  // in their order
+
+// So many events; of each, one parameter per column but the first.
+std::string insert_events(std::size_t rows);
 
 }  // namespace trefoil::lab::schema
 

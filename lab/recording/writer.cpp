@@ -3,36 +3,12 @@
 
 #include "lab/recording/schema.hpp"
 
-#include <sqlite3.h>
 #include <string_view>
 #include <utility>
 
 namespace trefoil::lab {
 
 namespace {
-
-namespace column = schema::column;
-
-void bind_number(sqlite3_stmt* to, int of_column, std::int64_t value) {
-  sqlite3_bind_int64(to, of_column, value);
-}
-
-void bind_or_null(sqlite3_stmt* to, int of_column, std::int32_t value) {
-  if (value == not_read) {
-    sqlite3_bind_null(to, of_column);
-  } else {
-    sqlite3_bind_int64(to, of_column, value);
-  }
-}
-
-template <class Tag>
-void bind_or_null(sqlite3_stmt* to, int of_column, id<Tag> value) {
-  if (value) {
-    sqlite3_bind_int64(to, of_column, value.value());
-  } else {
-    sqlite3_bind_null(to, of_column);
-  }
-}
 
 template <class Names>
 void write_names(sqlite::statement& insert, const Names& all) {
@@ -76,15 +52,7 @@ recording_writer::recording_writer(std::string path, const names& all)
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -4096; "
                 "PRAGMA temp_store = MEMORY; BEGIN");
   database_.run(schema::create);
-  insert_.emplace(database_, schema::insert_event);
-}
-
-// Few kinds name a third object: the rest leaves these two parameters as they are, empty.
-template <class Third, class Fourth>
-void recording_writer::bind_both(sqlite3_stmt* to, Third third, Fourth fourth) {
-  bind_or_null(to, column::third, third);
-  bind_or_null(to, column::fourth, fourth);
-  bound_ = true;
+  rows_.emplace(database_);
 }
 
 void recording_writer::append(const event& e) {
@@ -96,27 +64,7 @@ void recording_writer::append(const event& e) {
   last_ns_ = e.time_ns;
   ++events_;
 
-  sqlite3_stmt* to = insert_->get();
-  bind_number(to, column::time_ns, e.time_ns);
-  bind_number(to, column::kind, static_cast<int>(e.kind));
-  bind_number(to, column::place, places_.intern(place_of(e)));
-  bind_number(to, column::pid, e.pid);
-  bind_or_null(to, column::mm, e.mm);
-  bind_or_null(to, column::task, e.task);
-  switch (e.kind) {
-    case event_kind::prep_exec: bind_both(to, e.old_mm, sighand_id{}); break;
-    case event_kind::context_switch: bind_both(to, e.prev_mm, e.next_mm); break;
-    case event_kind::task_exit:
-    case event_kind::files_free:
-    case event_kind::sighand_free: bind_both(to, e.files, e.sighand); break;
-    default:
-      if (bound_) bind_both(to, files_id{}, sighand_id{});
-      bound_ = false;
-  }
-  bind_or_null(to, column::mm_users, e.mm_users);
-  bind_or_null(to, column::mm_count, e.mm_count);
-  bind_or_null(to, column::subject, e.subject);
-  insert_->execute();
+  rows_->append(e, places_.intern(place_of(e)));
 }
 
 void recording_writer::begin_segment() { end_segment(); }
@@ -186,7 +134,8 @@ void recording_writer::finish(const machine_facts& machine) {
   end_segment();
   write_machine(machine);
   write_dictionaries();
-  insert_.reset();
+  rows_->flush();
+  rows_.reset();
   database_.run("COMMIT");
   database_.close();
   file_.publish();

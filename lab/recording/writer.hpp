@@ -5,6 +5,7 @@
 #define TREFOIL_LAB_RECORDING_WRITER_HPP
 
 #include "lab/recording/event.hpp"
+#include "lab/recording/event_rows.hpp"
 #include "lab/recording/machine.hpp"
 #include "lab/recording/names.hpp"
 #include "lab/recording/new_file.hpp"
@@ -41,12 +42,10 @@ class recording_writer {
   void end_segment();
   void write_machine(const machine_facts& machine);
   void write_dictionaries();
-  template <class Third, class Fourth>
-  void bind_both(sqlite3_stmt* to, Third third, Fourth fourth);
 
   new_file file_;
   sqlite::database database_;  // after file_: closed before the file is removed
-  std::optional<sqlite::statement> insert_;
+  std::optional<event_rows> rows_;
   const names* names_;
   place_table places_;
   std::int64_t events_ = 0;
@@ -54,7 +53,6 @@ class recording_writer {
   std::int64_t segment_first_ = 1;
   std::int64_t segment_begin_ns_ = 0;
   std::int64_t last_ns_ = 0;
-  bool bound_ = false;  // the statement still has a third or fourth object
 };
 
 }  // namespace trefoil::lab
