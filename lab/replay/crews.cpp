@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/replay/crews.hpp"
 
-#include "lab/error.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -13,20 +11,13 @@
 #include <signal.h>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace trefoil::lab {
 
 namespace {
 
 constexpr std::chrono::milliseconds between_looks{50};
-
-bool only_told_to_stop(const std::exception_ptr& why) {
-  try {
-    std::rethrow_exception(why);
-  } catch (const error& e) { return e.whose() == fault::interrupted; } catch (...) {
-    return false;
-  }
-}
 
 // A thread that is started meanwhile gets no signals: the process's handlers run on its own threads.
 class signals_blocked {
@@ -78,10 +69,11 @@ class others {
   void stop() noexcept { stopped_.store(true, std::memory_order_relaxed); }
   bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
 
-  // Something went wrong, on whatever thread: all stop. Those who do because of that are not heard.
-  void failed(const std::exception_ptr& why) {
+  // Something went wrong, on whatever thread: all stop. What comes first is what is heard: that the
+  // others were interrupted comes after it.
+  void failed(std::exception_ptr why) {
     const std::lock_guard locked(lock_);
-    if (!failed_ || (only_told_to_stop(failed_) && !only_told_to_stop(why))) failed_ = why;
+    if (!failed_) failed_ = std::move(why);
     stop();
   }
   // After join().
