@@ -26,6 +26,7 @@ crew::crew(std::string path, const std::vector<const machine::design*>& designs,
       recording_(path_),
       worlds_([&] {
         std::vector<std::unique_ptr<world>> made;
+        made.reserve(designs.size());
         for (const machine::design* d : designs) {
           made.push_back(
               std::make_unique<world>(*d, orders.kernel, memory_.frames(), orders.delays));
