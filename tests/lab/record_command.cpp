@@ -243,6 +243,34 @@ TEST_F(RecordCommand, SaysInALineThatItMayOpenTooFewFiles) {
   EXPECT_TRUE(list().empty());
 }
 
+// Wherever it is that the memory does not suffice: for the kernel's types, its programs, their maps.
+TEST_F(RecordCommand, SaysInALineThatItMayUseTooLittleMemory) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer needs all address space";
+#endif
+  const std::string file = path("x.trefoil");
+  bool types = false;
+  bool programs = false;
+  outcome result;
+  for (rlim_t mib = 12; mib <= 1024 && result.status != 0; mib += 4) {
+    result = wait(start({"record", "-o", file, "-d", "0.01"}, [mib] {
+      const rlimit limit{mib << 20, mib << 20};
+      ::setrlimit(RLIMIT_AS, &limit);
+    }));
+    if (result.status == 0 || result.status == 127) continue;  // 127: not even its libraries
+    EXPECT_TRUE(result.status == 1 || result.status == 2) << mib << ": " << result.status;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_TRUE(list().empty()) << mib;
+    const bool hint = result.err.find("ulimit -v") != std::string::npos;
+    types = types || (hint && result.err.find("type information") != std::string::npos);
+    programs = programs || (hint && result.err.find("load its programs") != std::string::npos);
+    EXPECT_TRUE(hint || result.err == "trefoil: out of memory\n") << result.err;
+  }
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(types);
+  EXPECT_TRUE(programs);
+}
+
 TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {
   const std::string file = path("x.trefoil");
   const pid_t recorder = start({"record", "-o", file});
