@@ -272,6 +272,8 @@ void be_killed(const char* procs) {
   int how = 0;
   waitpid(pid, &how, 0);
   if (WIFSIGNALED(how)) say("victim", pid);
+  usleep(20000);
+  run_on_every_cpu();  // on an idle machine a lazy CPU would keep it longer than its thread group does
 }
 
 void leave_io_uring() {
