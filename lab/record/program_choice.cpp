@@ -39,6 +39,7 @@ constexpr std::array<std::string_view, 2> ends{"percpu_free_percpu", "kmem_cache
 
 std::vector<std::string_view> watched_tracepoints() {
   std::vector<std::string_view> names;
+  names.reserve(needs.size());
   for (const need& one : needs) names.push_back(one.tracepoint);
   return names;
 }
