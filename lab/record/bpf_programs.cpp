@@ -155,6 +155,7 @@ bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen,
   all->rodata->by_counters = chosen.by_counters();
   all->rodata->has_prepare_exec = chosen.has_prepare_exec();
   all->rodata->free_tells_cache = chosen.free_tells_cache();
+  all->rodata->has_user_workers = chosen.has_user_workers();
   verifier_logs logs;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, all->obj) {

@@ -80,6 +80,10 @@ int kernel_features::member_type(const std::string& structure, const std::string
   return id < 0 ? -1 : member_type(id, field, 4);
 }
 
+bool kernel_features::has_structure(const std::string& name) const {
+  return btf__find_by_name_kind(types_.get(), name.c_str(), BTF_KIND_STRUCT) > 0;
+}
+
 bool kernel_features::has_field(const std::string& structure, const std::string& field) const {
   return member_type(structure, field) >= 0;
 }

@@ -20,6 +20,7 @@ class kernel_features {
   bool has_tracepoint(const std::string& name) const;
   // Whether that argument, from 0, is a pointer to this kind of structure.
   bool tracepoint_takes(const std::string& name, int argument, const std::string& structure) const;
+  bool has_structure(const std::string& name) const;
   bool has_field(const std::string& structure, const std::string& field) const;
   // mm_struct.rss_stat is counters for each CPU (since Linux 6.2).
   bool mm_has_counters() const;

@@ -95,6 +95,9 @@ bool program_choice::free_tells_cache() const {
   return kernel_->tracepoint_takes("kmem_cache_free", 2, "kmem_cache");
 }
 
+// The type came with them, in Linux 6.4.
+bool program_choice::has_user_workers() const { return kernel_->has_structure("vhost_task"); }
+
 bool program_choice::wanted(std::string_view tracepoint) const {
   if (tracepoint.starts_with("kmem_cache_")) return watches_slab();
   if (tracepoint.starts_with("percpu_")) return by_counters();

@@ -49,6 +49,7 @@ class program_choice {
   bool by_counters() const;
   bool has_prepare_exec() const { return offered("sched_prepare_exec"); }
   bool free_tells_cache() const;
+  bool has_user_workers() const;
 
   // From here on it does without: first without the preempt count where that may be the reason, then
   // without the tracepoint. An empty refusal is of no program, but of all that is loaded with them.

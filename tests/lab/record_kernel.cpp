@@ -92,6 +92,17 @@ TEST(RecordProgramsOf, AKernelWhoseSlabTellsItsNameAlone) {
   EXPECT_FALSE(tells_cache("something_else"));
 }
 
+TEST(RecordProgramsOf, AKernelWithoutUserWorkers) {
+  const auto has_them = [](const std::string& structure) {
+    kernel_types all;
+    all.structure(structure);
+    const kernel_features kernel = all.kernel();
+    return program_choice(kernel, {}).has_user_workers();
+  };
+  EXPECT_TRUE(has_them("vhost_task"));
+  EXPECT_FALSE(has_them("something_else"));  // before Linux 6.4
+}
+
 TEST(RecordProgramsOf, AKernelThatCountsItsMmsWithoutCounters) {
   kernel_types all;
   for (const char* one : {"percpu_alloc_percpu", "percpu_free_percpu", "exit_mmap",

@@ -57,8 +57,6 @@ struct work_struct {
   atomic64_t data;
 };
 
-struct vhost_task {};
-
 struct mm_struct {
   atomic_t mm_users;
   atomic_t mm_count;
