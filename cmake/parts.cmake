@@ -97,7 +97,7 @@ macro(trefoil_part part option what)
         elseif("${${option}}" STREQUAL "AUTO")
             message(STATUS "${trefoil_line}")
         else()
-            message(FATAL_ERROR "${trefoil_line}")
+            message(FATAL_ERROR " ${trefoil_line}") # the blank keeps it one line
         endif()
     endif()
 endmacro()

@@ -36,7 +36,7 @@ try() { # PACKAGE OPTION SWITCH...
   rm -rf "$work/build"
   if "${plain[@]}" "-D$option=ON" >"$work/log" 2>&1; then
     fail "$package missing, $option=ON: no error"
-  elif ! tr -s ' \n' ' ' <"$work/log" | grep -q "trefoil: .*$option.*$package"; then
+  elif ! grep -q "^ *trefoil: .*$option.*$package" "$work/log"; then
     fail "$package missing, $option=ON: the error does not name both"
   fi
 }
