@@ -103,8 +103,7 @@ user_refs replayer::last_users(mm_story& mm, const event& e) {
       if (next != nullptr && next->nascent) switch_program(*task, *next, &mm, last);
     }
   }
-  const auto take = [&](auto&& from) {
-    user_refs references = from_each([&](world& w) { return std::move(from(w)); });
+  const auto take = [&](user_refs references) {
     if (last.empty()) {
       last = std::move(references);
     } else {
@@ -114,17 +113,17 @@ user_refs replayer::last_users(mm_story& mm, const event& e) {
   if (mm.leaving != no_slot) {
     task_story& leaving = tasks_[std::exchange(mm.leaving, no_slot)];
     leaving.leaving = {};
-    take([&](world& w) -> user_ref& { return w.tasks[leaving.slot].leaving; });
+    take(from_each([&](world& w) { return std::move(w.tasks[leaving.slot].leaving); }));
   }
   // Whoever else is a user here has let go unseen.
   while (!mm.tasks.empty()) {
     task_story& other = tasks_[mm.tasks.back()];
     leave(other);
-    take([&](world& w) { return w.tasks[other.slot].mm.exchange({}); });
+    take(from_each([&](world& w) { return w.tasks[other.slot].mm.exchange({}); }));
   }
   if (mm.nascent || mm.other_user) {
     used_up(mm);
-    take([&](world& w) -> user_ref& { return w.mms[mm.slot].other_user; });
+    take(from_each([&](world& w) { return std::move(w.mms[mm.slot].other_user); }));
   }
   return last;
 }
