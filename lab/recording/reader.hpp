@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a recording, event by event, in bounded memory, and believes nothing: rows in time order,
-// none missing, each of a known kind with the objects of its kind, lives as `census` allows them.
+// Reads a recording, event by event, in bounded memory (limits.hpp), and believes nothing: tables that are
+// tables, rows in time order, none missing, each of a known kind with the objects of its kind, lives as
+// `census` allows them.
 #ifndef TREFOIL_LAB_RECORDING_READER_HPP
 #define TREFOIL_LAB_RECORDING_READER_HPP
 
@@ -11,9 +12,11 @@
 #include "lab/recording/places.hpp"
 #include "lab/recording/recorder_tables.hpp"
 #include "lab/recording/sqlite.hpp"
+#include "lab/recording/table_rows.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,13 +35,17 @@ struct segment {
 
 class recording_reader {
  public:
-  explicit recording_reader(const std::string& path);
+  // `stopped` is asked now and then while something is read, on the thread that reads; true: stop
+  // (lab::error, interrupted).
+  explicit recording_reader(const std::string& path, std::function<bool()> stopped = {});
 
   const machine_facts& machine() const noexcept { return machine_; }
   // What the recorder of this machine knew beyond the events; none: the recording was imported.
   const std::optional<recorder_facts>& recorder() const noexcept { return recorder_; }
   const lab::names& names() const noexcept { return names_; }
   const std::vector<segment>& segments() const noexcept { return segments_; }
+  // The numbers of the CPUs on which something may have happened, in their order.
+  const std::vector<std::uint16_t>& cpus() const noexcept { return cpus_; }
   std::int64_t size() const noexcept { return segments_.empty() ? 0 : segments_.back().last_event; }
 
   // False at the end.
@@ -66,8 +73,9 @@ class recording_reader {
   std::optional<recorder_facts> recorder_;
   lab::names names_;
   std::vector<place> places_;
+  std::vector<std::uint16_t> cpus_;
   std::vector<segment> segments_;
-  sqlite::statement select_;
+  table_rows events_;
   lab::census census_;
   std::int64_t row_ = 0;
   std::int64_t last_ns_ = 0;

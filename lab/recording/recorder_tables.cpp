@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/recorder_tables.hpp"
 
+#include "lab/recording/limits.hpp"
+#include "lab/recording/table_rows.hpp"
+
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -150,41 +154,66 @@ void recorder_tables::finish(recorder_facts& facts) {
   if (drops_.contains(-1)) facts.holders.push_back({std::string(unknown_holder), drops_[-1]});
 }
 
+namespace {
+
+// Streamed, and counted here: SQLite would sort all last drops for it.
+std::vector<holder_figures> read_holders(const sqlite::database& file) {
+  std::vector<holder_figures> all;
+  table_rows names(file, "holder", {"holder", "name"}, most::lines);
+  while (names.next()) {
+    if (names.number() != static_cast<std::int64_t>(all.size())) names.refuse("is out of place");
+    all.push_back({names.text(1, most::text_bytes), 0});
+  }
+  const std::size_t unknown = all.size();
+  all.push_back({std::string(unknown_holder), 0});
+  table_rows drops(file, "last_drop", {"event", "holder"}, table_rows::most_number);
+  while (drops.next()) {
+    const bool known = !drops.is_null(1);
+    const auto last = static_cast<std::int64_t>(unknown) - 1;
+    ++all[known ? static_cast<std::size_t>(drops.integer(1, 0, last)) : unknown].last_drops;
+  }
+  std::erase_if(all, [](const holder_figures& one) { return one.last_drops == 0; });
+  std::sort(all.begin(), all.end(), [](const holder_figures& a, const holder_figures& b) {
+    return a.last_drops != b.last_drops ? a.last_drops > b.last_drops : a.holder < b.holder;
+  });
+  return all;
+}
+
+}  // namespace
+
 std::optional<recorder_facts> read_recorder_facts(const sqlite::database& file) {
-  {
-    sqlite::statement look(
-        file, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'recorder'");
-    if (!look.step()) return {};
-  }
+  if (!table_rows::exist(file, "recorder")) return {};
   recorder_facts facts;
-  {
-    sqlite::statement select(
-        file, "SELECT seconds, refused_events, mms, incomplete_mms, deduced_frees FROM recorder");
-    if (!select.step()) return {};
-    facts.seconds = select.real(0);
-    facts.refused_events = select.integer(1);
-    facts.mms = select.integer(2);
-    facts.incomplete_mms = select.integer(3);
-    facts.deduced_frees = select.integer(4);
+  table_rows recorder(
+      file, "recorder",
+      {"only_row", "seconds", "refused_events", "mms", "incomplete_mms", "deduced_frees"}, 1);
+  if (!recorder.next()) return {};
+  facts.seconds = recorder.seconds(1);
+  facts.refused_events = recorder.integer(2);
+  facts.mms = recorder.integer(3);
+  facts.incomplete_mms = recorder.integer(4);
+  facts.deduced_frees = recorder.integer(5);
+  recorder.next();  // refuses a second one
+
+  const auto figure = [](const table_rows& of, int column) {
+    return of.integer(column, 0, most::figure);
+  };
+  table_rows cpus(file, "recorder_cpu", {"cpu", "lazy_borrows", "lazy_returns", "ring_lost"},
+                  most::cpu + 1);
+  while (cpus.next()) {
+    facts.cpus.push_back(
+        {cpus.integer(0, 0, most::cpu), figure(cpus, 1), figure(cpus, 2), figure(cpus, 3)});
   }
-  sqlite::statement cpus(
-      file, "SELECT cpu, lazy_borrows, lazy_returns, ring_lost FROM recorder_cpu ORDER BY cpu");
-  while (cpus.step()) {
-    facts.cpus.push_back({cpus.integer(0), cpus.integer(1), cpus.integer(2), cpus.integer(3)});
+  table_rows tracepoints(file, "recorder_tracepoint",
+                         {"rowid", "tracepoint", "recursion_misses", "runs", "run_ns"},
+                         most::lines);
+  while (tracepoints.next()) {
+    facts.tracepoints.push_back({tracepoints.text(1, most::text_bytes), figure(tracepoints, 2),
+                                 tracepoints.integer(3), tracepoints.integer(4)});
   }
-  sqlite::statement tracepoints(
-      file,
-      "SELECT tracepoint, recursion_misses, runs, run_ns FROM recorder_tracepoint ORDER BY rowid");
-  while (tracepoints.step()) {
-    facts.tracepoints.push_back({tracepoints.text(0), tracepoints.integer(1),
-                                 tracepoints.integer(2), tracepoints.integer(3)});
-  }
-  sqlite::statement missing(file, "SELECT line FROM recorder_missing ORDER BY rowid");
-  while (missing.step()) facts.missing.push_back(missing.text(0));
-  sqlite::statement holders(
-      file, "SELECT coalesce(name, 'not known'), count(*) FROM last_drop LEFT JOIN holder "
-            "USING (holder) GROUP BY 1 ORDER BY 2 DESC, 1");
-  while (holders.step()) facts.holders.push_back({holders.text(0), holders.integer(1)});
+  table_rows missing(file, "recorder_missing", {"rowid", "line"}, most::lines);
+  while (missing.next()) facts.missing.push_back(missing.text(1, most::text_bytes));
+  facts.holders = read_holders(file);
   return facts;
 }
 

@@ -75,10 +75,6 @@ FROM event
      JOIN context USING (context) JOIN actor USING (actor) LEFT JOIN route USING (route);
 )sql";
 
-const char* const select_events =
-    "SELECT event, time_ns, kind, place, pid, mm, task, third, fourth, mm_users, mm_count, subject "
-    "FROM event ORDER BY event";
-
 // The row number is left to SQLite, which counts from one: it appends then without a search.
 // Table event has no constraints: each would be paid for once per row. The reader checks.
 std::string insert_events(std::size_t rows) {

@@ -16,14 +16,17 @@ using clock = std::chrono::steady_clock;
 
 double seconds(clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-constexpr std::int64_t between_questions = 16384;  // events
+constexpr std::int64_t between_reports = 16384;  // events
+// An event may take milliseconds: where there are very many CPUs, say.
+constexpr std::int64_t between_questions = 64;
 
 }  // namespace
 
 crew::crew(std::string path, const std::vector<const machine::design*>& designs,
            const crew_orders& orders)
     : path_(std::move(path)),
-      recording_(path_),
+      stopped_(orders.stopped),
+      recording_(path_, stopped_),
       worlds_([&] {
         std::vector<std::unique_ptr<world>> made;
         made.reserve(designs.size());
@@ -71,8 +74,9 @@ void crew::play(const std::function<bool(double)>& go_on) {
       if (!events_.next(e)) break;
       while (in_segment != events_.segment_index()) end_segment(in_segment++);
       player_.play(e, events_.row());
-      if (events_.row() % between_questions == 0 && go_on &&
-          !go_on(static_cast<double>(events_.row()) / all)) {
+      const bool report = events_.row() % between_reports == 0 && go_on;
+      if ((report && !go_on(static_cast<double>(events_.row()) / all)) ||
+          (events_.row() % between_questions == 0 && stopped_ && stopped_())) {
         throw error(fault::interrupted, path_ + ": interrupted");
       }
     }

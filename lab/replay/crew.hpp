@@ -25,6 +25,7 @@ struct crew_orders {
   machine::flavour kernel = machine::flavour::ordinary;
   machine::worker_delays delays{0};
   std::size_t view = lookahead::default_reach;  // events
+  std::function<bool()> stopped;                // asked often, by whatever thread plays; true: stop
 };
 
 // For one thread at a time.
@@ -52,6 +53,7 @@ class crew {
   void end_segment(std::size_t which);
 
   const std::string path_;
+  const std::function<bool()> stopped_;
   recording_reader recording_;
   physical_memory memory_;
   std::vector<std::unique_ptr<world>> worlds_;  // destroyed before the memory that they live in

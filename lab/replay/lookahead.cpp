@@ -7,6 +7,14 @@ namespace {
 const std::vector<std::uint16_t> nobody;
 }
 
+lookahead::lookahead(recording_reader& from, std::size_t reach) : from_(from), reach_(reach) {
+  const std::vector<std::uint16_t>& numbers = from.cpus();
+  cpu_of_.resize(numbers.empty() ? 0 : numbers.back() + std::size_t{1});
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    cpu_of_[numbers[i]] = static_cast<std::uint16_t>(i);
+  }
+}
+
 void lookahead::read() {
   event e;
   while (!ended_ && ahead_.size() <= reach_) {
@@ -14,6 +22,7 @@ void lookahead::read() {
       ended_ = true;
       return;
     }
+    e.cpu = cpu_of_[e.cpu];
     switch (e.kind) {
       case event_kind::dead_borrow:
       case event_kind::dead_drop: mms_[e.mm.value()].returns.push_back(e.cpu); break;

@@ -6,6 +6,9 @@
 // and who caused the end of an address space (the route of its mm_free), which only gives a name to a
 // holder that nothing else shows. They say WHAT holders there are. When a holder lets go is decided
 // when its own event comes.
+//
+// CPUs are numbered anew, from 0 without gaps, in their order: a machine has as many as the recording names,
+// however high their numbers are.
 #ifndef TREFOIL_LAB_REPLAY_LOOKAHEAD_HPP
 #define TREFOIL_LAB_REPLAY_LOOKAHEAD_HPP
 
@@ -26,8 +29,7 @@ class lookahead {
   // The view reaches so many events ahead: some seconds of a busy machine, some MiB of memory.
   static constexpr std::size_t default_reach = std::size_t{1} << 18;
 
-  explicit lookahead(recording_reader& from, std::size_t reach = default_reach)
-      : from_(from), reach_(reach) {}
+  explicit lookahead(recording_reader& from, std::size_t reach = default_reach);
   lookahead(const lookahead&) = delete;
   lookahead& operator=(const lookahead&) = delete;
 
@@ -62,6 +64,7 @@ class lookahead {
 
   recording_reader& from_;
   const std::size_t reach_;
+  std::vector<std::uint16_t> cpu_of_;  // by the number in the recording
   bool ended_ = false;
   std::deque<event> ahead_;
   std::unordered_map<std::uint32_t, future> mms_;

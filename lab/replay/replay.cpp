@@ -90,24 +90,27 @@ const world& world_of(const crews& all, const machine::design& design) {
   throw std::logic_error("a design that nobody plays");
 }
 
-machine_facts facts_of(const std::string& path) { return recording_reader(path).machine(); }
-
 }  // namespace
 
 replay_result replay(const std::string& path, const replay_options& options) {
   const clock::time_point begin = clock::now();
   replay_result result;
   result.file = path;
-  result.facts = facts_of(path);
+  seen_delays seen;
+  {
+    recording_reader recording(path, options.stopped);
+    result.facts = recording.machine();
+    seen = delays_seen(recording);
+  }
   const bool rt = result.facts.preempt_rt.value.value_or(false);
-  const seen_delays seen = delays_seen(path, rt);
   result.worker_delay_seen = seen.work_ns.has_value();
   result.rcu_delay_seen = seen.rcu_ns.has_value();
   result.worker_delay_ns = seen.work_ns.value_or(options.worker_delay_ns);
   result.rcu_delay_ns = seen.rcu_ns.value_or(options.worker_delay_ns);
   const crew_orders orders{rt ? machine::flavour::preempt_rt : machine::flavour::ordinary,
                            {result.worker_delay_ns, result.rcu_delay_ns},
-                           options.view};
+                           options.view,
+                           options.stopped};
 
   const std::vector<const machine::design*> designs = with_recorded(options.designs);
   crews all;

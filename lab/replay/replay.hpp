@@ -28,6 +28,8 @@ struct replay_options {
   // Called now and then, by the caller's thread, with the part that is done, 0 to 1; false: stop
   // (lab::error, interrupted).
   std::function<bool(double)> go_on;
+  // Asked at shorter intervals, also while a file is opened, by any thread; true: stop.
+  std::function<bool()> stopped;
 };
 
 // Some durations, in nanoseconds.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/replay/worker_delay.hpp"
 
-#include "lab/recording/sqlite.hpp"
-#include "lab/recording/vocabulary.hpp"
 #include "machine/histogram.hpp"
 
 #include <unordered_map>
@@ -12,44 +10,34 @@ namespace trefoil::lab {
 
 namespace {
 
-constexpr const char* wanted =
-    "SELECT time_ns, kind, mm, task, actor FROM event JOIN place USING (place) "
-    "WHERE event <= 2000000 AND kind IN (6, 5, 9, 11, 15, 16) ORDER BY event";
-static_assert(name_of(event_kind::exit_mm) == event_names[6] &&
-              name_of(event_kind::task_exit) == event_names[5] &&
-              name_of(event_kind::mm_free) == event_names[9] &&
-              name_of(event_kind::dead_drop) == event_names[11] &&
-              name_of(event_kind::task_free) == event_names[15] &&
-              name_of(event_kind::oom) == event_names[16]);
+constexpr std::int64_t looked_at = 2'000'000;  // events
 
 }  // namespace
 
-seen_delays delays_seen(const std::string& path, bool preempt_rt) {
-  const sqlite::database recording(path, sqlite::mode::read, path);
-  sqlite::statement select(recording, wanted);
-  std::unordered_map<std::int64_t, std::int64_t> let_go_ns;  // of an mm, the latest
-  std::unordered_map<std::int64_t, std::int64_t> mm_of;      // of a task that exits
-  std::unordered_set<std::int64_t> victims;                  // tasks
-  std::unordered_set<std::int64_t> kept;                     // mms that their groups keep
+seen_delays delays_seen(recording_reader& recording) {
+  const bool preempt_rt = recording.machine().preempt_rt.value.value_or(false);
+  std::unordered_map<mm_id::number, std::int64_t> let_go_ns;  // of an mm, the latest
+  std::unordered_map<task_id::number, mm_id::number> mm_of;   // of a task that exits
+  std::unordered_set<task_id::number> victims;
+  std::unordered_set<mm_id::number> kept;  // mms that their groups keep
   machine::histogram by_kworker;
   machine::histogram by_rcu;
-  while (select.step()) {
-    const std::int64_t now = select.integer(0);
-    const std::int64_t mm = select.is_null(2) ? -1 : select.integer(2);
-    const std::int64_t task = select.is_null(3) ? -1 : select.integer(3);
-    switch (static_cast<event_kind>(select.integer(1))) {
+  for (event e; recording.row() < looked_at && recording.next(e);) {
+    const mm_id::number mm = e.mm.value();
+    const task_id::number task = e.task.value();
+    switch (e.kind) {
       case event_kind::task_exit:
       case event_kind::exit_mm:
-        if (mm >= 0) mm_of[task] = mm;
-        if (mm >= 0 && victims.contains(task)) kept.insert(mm);
+        if (e.mm) mm_of[task] = mm;
+        if (e.mm && victims.contains(task)) kept.insert(mm);
         break;
       case event_kind::oom: victims.insert(task); break;
-      case event_kind::dead_drop: let_go_ns[mm] = now; break;
+      case event_kind::dead_drop: let_go_ns[mm] = e.time_ns; break;
       case event_kind::task_free: {
         const auto at = mm_of.find(task);
         if (at == mm_of.end()) break;
         // Whichever task of the group is the last.
-        if (kept.contains(at->second)) let_go_ns[at->second] = now;
+        if (kept.contains(at->second)) let_go_ns[at->second] = e.time_ns;
         victims.erase(task);
         mm_of.erase(at);
         break;
@@ -58,10 +46,9 @@ seen_delays delays_seen(const std::string& path, bool preempt_rt) {
         const bool victim = kept.erase(mm) != 0;
         const auto at = let_go_ns.find(mm);
         if (at == let_go_ns.end()) break;
-        const auto by = static_cast<actor>(select.integer(4));
-        if (victim && by == actor::kworker) by_kworker.add(now - at->second);
-        const bool callback = by == actor::rcu_kthread || by == actor::ksoftirqd;
-        if (preempt_rt && !victim && callback) by_rcu.add(now - at->second);
+        if (victim && e.who == actor::kworker) by_kworker.add(e.time_ns - at->second);
+        const bool callback = e.who == actor::rcu_kthread || e.who == actor::ksoftirqd;
+        if (preempt_rt && !victim && callback) by_rcu.add(e.time_ns - at->second);
         let_go_ns.erase(at);
         break;
       }

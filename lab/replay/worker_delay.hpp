@@ -3,9 +3,10 @@
 #ifndef TREFOIL_LAB_REPLAY_WORKER_DELAY_HPP
 #define TREFOIL_LAB_REPLAY_WORKER_DELAY_HPP
 
+#include "lab/recording/reader.hpp"
+
 #include <cstdint>
 #include <optional>
-#include <string>
 
 namespace trefoil::lab {
 
@@ -14,7 +15,8 @@ struct seen_delays {
   std::optional<std::int64_t> work_ns;  // kworkers, of OOM victims: since the last task_free
   std::optional<std::int64_t> rcu_ns;   // RCU callbacks, on PREEMPT_RT: since the last dead_drop
 };
-seen_delays delays_seen(const std::string& path, bool preempt_rt);
+// Of a recording of which nothing has been read.
+seen_delays delays_seen(recording_reader& recording);
 
 }  // namespace trefoil::lab
 

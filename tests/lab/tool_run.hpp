@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -49,8 +50,14 @@ class tool_run : public files {
   }
 
   outcome wait(pid_t child) {
+    rusage ignored{};
+    return wait(child, ignored);
+  }
+
+  // Also what it took.
+  outcome wait(pid_t child, rusage& used) {
     int status = 0;
-    ::waitpid(child, &status, 0);
+    ::wait4(child, &status, 0, &used);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
             content(streams_.path("out")), content(streams_.path("err"))};
   }

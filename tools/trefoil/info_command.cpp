@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/trefoil/commands.hpp"
 
-#include "lab/error.hpp"
 #include "lab/recording/reader.hpp"
 #include "lab/recording/schema.hpp"
 #include "tools/trefoil/json.hpp"
@@ -124,16 +123,12 @@ void print(const std::string& file, const lab::recording_reader& recording) {
 }
 
 void run(const info_arguments& given) {
-  lab::recording_reader recording(given.file);
+  lab::recording_reader recording(given.file, [] { return stop_signal() != 0; });
   {
     progress bar("info");
     const auto all = static_cast<double>(std::max<std::int64_t>(recording.size(), 1));
     for (lab::event e; recording.next(e);) {
-      if (recording.row() % 16384 != 0) continue;
-      bar.show(static_cast<double>(recording.row()) / all);
-      if (stop_signal() != 0) {
-        throw lab::error(lab::fault::interrupted, given.file + ": interrupted");
-      }
+      if (recording.row() % 16384 == 0) bar.show(static_cast<double>(recording.row()) / all);
     }
   }
   if (given.as_json) {

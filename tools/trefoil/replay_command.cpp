@@ -212,6 +212,7 @@ void run(const replay_arguments& given) {
   options.page_directory_bytes = given.page_directory_bytes;
   options.identity_bytes = given.identity_bytes;
   options.threads = given.threads;
+  options.stopped = [] { return stop_signal() != 0; };
   for (const std::string& id : given.designs) {
     options.designs.push_back(machine::find_design(id));
   }
