@@ -13,7 +13,7 @@ namespace trefoil::machine {
 /// Stays where it is: the mechanism knows its parts by address.
 class cpu {
  public:
-  cpu(machine::ledger& notes, take_all_list<platform>& errands, bool lazy_slots) noexcept
+  cpu(machine::ledger& notes, take_all_list<platform>& errands, bool lazy_slots)
       : lazy(lazy_slots) {
     processor_.level = &level_;
     processor_.deferred = &deferred_;

@@ -3,6 +3,7 @@
 /// What a CPU has loaded while it runs kernel tasks: somebody's page directory, borrowed.
 #pragma once
 
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -15,8 +16,11 @@ namespace trefoil::machine {
 /// CPU that is down, the one's that finishes its work.
 class lazy_tlb {
  public:
-  explicit lazy_tlb(bool by_slot) noexcept {
-    if (by_slot) slot_.emplace();
+  /// Throws std::bad_alloc: one that counts because there is no memory for a slot would be another design.
+  explicit lazy_tlb(bool by_slot) {
+    if (!by_slot) return;
+    slot_.emplace();
+    if (slot_->counts()) throw std::bad_alloc();
   }
 
   /// Precondition: empty.

@@ -9,7 +9,7 @@ namespace trefoil::machine {
 // Without memory to note that something was deferred there is no way on.
 step::~step() {  // NOLINT(bugprone-exception-escape)
   pause();
-  for (unsigned i = 0; i < cpus(); ++i) step::give_back(i);
+  give_back_all();
   // One thread: a CPU that gives back misses nothing, and errands would find nothing. But what is sent
   // is on its way until it has run, and other machines rely on it, too.
   if (has_errands()) run_errands(0);
@@ -118,6 +118,10 @@ void step::give_back(unsigned cpu, place where) {
   // Most find somebody else there; looking at the clock would take longer than they do.
   if (!lazy.may_be_last()) return host::give_back(cpu, where);
   timed(where, [&] { host::give_back(cpu, where); });
+}
+
+void step::give_back_all() {
+  for (unsigned i = 0; i < cpus(); ++i) step::give_back(i);
 }
 
 }  // namespace trefoil::machine

@@ -47,6 +47,8 @@ class step : public host {
 
   void drop(unsigned cpu, held& slot, holder whose, place where) override;
   void give_back(unsigned cpu, place where = place::scheduler_tail) override;
+  /// Every CPU does.
+  void give_back_all();
 
   /// From a deferred drop to its teardown.
   [[nodiscard]] const histogram& deferred_wait_ns() const noexcept { return wait_ns_; }

@@ -47,6 +47,13 @@ bool is_own_limit(int code) { return code == EMFILE || code == ENFILE || code ==
                                 (code == ENOMEM ? "; see ulimit -v" : "; see ulimit -n"));
 }
 
+// libbpf has numbers of its own beside those of the system.
+std::string meaning_of(int code) {
+  std::array<char, 128> text{};
+  static_cast<void>(::libbpf_strerror(code, text.data(), text.size()));
+  return text.data();
+}
+
 [[noreturn]] void fail_to_load(int code, const program_choice& chosen) {
   // A verifier that refuses a program says EACCES, too.
   if (code == EPERM || (code == EACCES && !may_load_programs())) {
@@ -64,7 +71,7 @@ bool is_own_limit(int code) { return code == EMFILE || code == ENFILE || code ==
   const auto& refused = chosen.refused();
   throw error(fault::input,
               "record: this kernel does not accept the recorder's programs: " +
-                  (refused.empty() ? std::generic_category().message(code)
+                  (refused.empty() ? meaning_of(code)
                                    : refused.front().tracepoint + ": " + refused.front().reason) +
                   "; it takes Linux 5.15 or later (if this is one, please report it)");
 }
@@ -164,7 +171,11 @@ bpf_programs::parts::object bpf_programs::parts::load(program_choice& chosen,
     if (loads) logs.give(program);
   }
   const int wrong = recorder_bpf::load(all.get());
-  if (wrong == 0) return all;
+  if (wrong == 0) {
+    // libbpf asks the kernel whether counters can be mapped, and takes a lack of memory for a no.
+    if (all->bss == nullptr || all->rodata == nullptr) fail_at_limit(ENOMEM);
+    return all;
+  }
   const std::optional<refusal> refused = logs.found();
   // No program's fault: only the preempt count may be that of a kernel whose types do not tell of it.
   const bool counts = chosen.preempt_count() != preempt_count_in::nowhere;

@@ -50,15 +50,7 @@ void replayer::end_segment(std::int64_t end_ns, std::int64_t next_begin_ns) {
   odd_.outliving_tasks += static_cast<std::int64_t>(tasks_.living());
   each([&](world& w) {
     w.host.advance(end_ns);
-    w.host.pause();
-    for (unsigned i = 0; i < cpus_.size(); ++i) w.host.give_back(i);
-    for (machine::task& t : w.tasks) w.host.free_task(0, t, machine::place::task);
-    for (machine::held& h : w.oom) w.host.drop(0, h, holder::oom_mm, machine::place::task);
-    for (mm_holders& m : w.mms) {
-      for (machine::held& h : m.strangers) w.host.drop(0, h, m.strangers_are, machine::place::task);
-      m.strangers.clear();
-      w.host.mmput(0, std::move(m.other_user));
-    }
+    w.let_go();
     w.host.resume(next_begin_ns);
   });
   mms_.clear();

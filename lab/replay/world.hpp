@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 namespace trefoil::lab {
@@ -25,6 +26,11 @@ struct world {
   world(const machine::design& lifetimes, machine::flavour kernel,
         trefoil::mm::frame_allocator<machine::platform>& frames, machine::worker_delays delays)
       : host(lifetimes, kernel, frames, delays) {}
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+  // What went wrong on the way left references here, and to drop one takes a CPU. (What is deferred is
+  // noted, which takes memory: without it there is no way on.)
+  ~world() { let_go(); }  // NOLINT(bugprone-exception-escape)
 
   machine::step host;  // first, hence destroyed last
   std::deque<mm_holders> mms;
@@ -39,6 +45,18 @@ struct world {
     if (mms.size() < mm_slots) mms.resize(mm_slots);
     if (tasks.size() < task_slots) tasks.resize(task_slots);
     if (oom.size() < group_slots) oom.resize(group_slots);
+  }
+  // Whoever is left drops what he has; figures do not count it. The host is paused from here on.
+  void let_go() {
+    host.pause();
+    host.give_back_all();
+    for (machine::task& t : tasks) host.free_task(0, t, machine::place::task);
+    for (machine::held& h : oom) host.drop(0, h, machine::holder::oom_mm, machine::place::task);
+    for (mm_holders& m : mms) {
+      for (machine::held& h : m.strangers) host.drop(0, h, m.strangers_are, machine::place::task);
+      m.strangers.clear();
+      host.mmput(0, std::move(m.other_user));
+    }
   }
 };
 

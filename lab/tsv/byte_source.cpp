@@ -42,28 +42,21 @@ struct byte_source::inflater {
 };
 
 byte_source::byte_source(const std::string& path)
-    : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), storage_(std::make_unique<char[]>(chunk)) {
-  if (fd_ < 0) fail(std::generic_category().message(errno));
-  try {
-    struct stat facts {};
-    if (::fstat(fd_, &facts) == 0 && S_ISREG(facts.st_mode)) {
-      size_ = static_cast<std::uint64_t>(facts.st_size);
-    }
-    refill();
-    look_at_begin(path.ends_with(".gz"));
-  } catch (...) {  // the destructor of an object that was not completed does not run
-    ::close(fd_);
-    throw;
+    : storage_(std::make_unique<char[]>(chunk)), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (fd_.get() < 0) fail(std::generic_category().message(errno));
+  struct stat facts {};
+  if (::fstat(fd_.get(), &facts) == 0 && S_ISREG(facts.st_mode)) {
+    size_ = static_cast<std::uint64_t>(facts.st_size);
   }
+  refill();
+  look_at_begin(path.ends_with(".gz"));
 }
 
 byte_source::byte_source(std::span<const char> content) : input_(content), size_(content.size()) {
   look_at_begin(false);
 }
 
-byte_source::~byte_source() {
-  if (fd_ >= 0) ::close(fd_);
-}
+byte_source::~byte_source() = default;
 
 void byte_source::look_at_begin(bool must_be_gzip) {
   if (is_gzip(input_)) {
@@ -76,10 +69,10 @@ void byte_source::look_at_begin(bool must_be_gzip) {
 // False: the file has ended.
 bool byte_source::refill() {
   if (!input_.empty()) return true;
-  if (fd_ < 0) return false;
+  if (fd_.get() < 0) return false;
   std::size_t filled = 0;
   while (filled < 2) {  // a pipe may give single bytes, and is_gzip wants two
-    const ssize_t got = ::read(fd_, storage_.get() + filled, chunk - filled);
+    const ssize_t got = ::read(fd_.get(), storage_.get() + filled, chunk - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(std::generic_category().message(errno));
     if (got == 0) break;

@@ -3,6 +3,8 @@
 #ifndef TREFOIL_LAB_TSV_BYTE_SOURCE_HPP
 #define TREFOIL_LAB_TSV_BYTE_SOURCE_HPP
 
+#include "lab/descriptor.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -36,8 +38,8 @@ class byte_source {
   std::size_t read_plain(std::span<char> buffer);
   std::size_t read_gzip(std::span<char> buffer);
 
-  int fd_ = -1;
   std::unique_ptr<char[]> storage_;
+  descriptor fd_{-1};
   std::span<const char> input_;  // read from the file, not yet used
   std::unique_ptr<inflater> gzip_;
   std::uint64_t consumed_ = 0;

@@ -57,10 +57,12 @@ void run(const import_arguments& given) {
     result = lab::import_tsv(given.from, given.to, options);
   }
   to_people("{}: {} events\n", given.to, result.events);
-  for (const fact_line& line : to_lines(result.machine)) {
-    to_people("  {:<26} {}{}\n", line.name, line.value,
-              line.how.empty() ? "" : " (" + line.how + ")");
-  }
+  as_far_as_it_goes([&] {
+    for (const fact_line& line : to_lines(result.machine)) {
+      to_people("  {:<26} {}{}\n", line.name, line.value,
+                line.how.empty() ? "" : " (" + line.how + ")");
+    }
+  });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 // signal N; `record -- COMMAND` has COMMAND's own. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
 #include "tools/trefoil/commands.hpp"
+#include "tools/trefoil/last_words.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/to_people.hpp"
 #include "tools/trefoil/words.hpp"
@@ -87,6 +88,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   hold_closed_streams();
+  trefoil::tool::prepare_last_words();
   try {
     return run(argc, argv);
   } catch (const trefoil::lab::error& e) {

@@ -28,6 +28,7 @@
 
 #if TREFOIL_CPU_SECTIONS
 
+#include <sched.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -125,7 +126,15 @@ class TREFOIL_ONE_PER_PROCESS cpu_sections {
   static constexpr int private_expedited_rseq = 1 << 7;
   static constexpr int register_private_expedited_rseq = 1 << 8;
 
-  static long membarrier(int command) noexcept { return syscall(SYS_membarrier, command, 0, 0); }
+  /// Once more where the kernel lacks memory for it: what waits for this may not be given up for that.
+  static long membarrier(int command) noexcept {
+    for (int tries = 0;; ++tries) {
+      const long done = syscall(SYS_membarrier, command, 0, 0);
+      if (done == 0 || errno != ENOMEM || tries == most_tries) return done;
+      sched_yield();
+    }
+  }
+  static constexpr int most_tries = 1000;
   static bool enlist() noexcept { return membarrier(register_private_expedited_rseq) == 0; }
 
   /// relaxed: whoever asks gets the same answer, from the kernel or from here.
