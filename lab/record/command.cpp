@@ -37,6 +37,7 @@ std::array<int, 2> make_pipe() {
   int code = 0;
   try {
     if (on_behalf_of) become(*on_behalf_of);
+    ::signal(SIGXFSZ, SIG_DFL);
     ::signal(SIGPIPE, SIG_DFL);  // that the recorder ignores it is its own affair
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
       struct sigaction now {};

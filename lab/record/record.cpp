@@ -138,7 +138,7 @@ class session {
 
   void open_writer(const std::optional<sudo_user>& user) {
     try {
-      writer_.emplace(options_.file, words_);
+      writer_.emplace(options_.file, words_, if_there::keep);
     } catch (const error& wrong) {
       if (!user) throw;
       throw error(wrong.whose(),
@@ -237,7 +237,7 @@ class session {
     tables_.reset();
     result.machine = machine_of(kernel_name_, kernel_, facts_, described(options_.command));
     result.machine.lost_events = facts.ring_lost();
-    writer_->finish(result.machine);
+    result.older = writer_->finish(result.machine);
     return result;
   }
 

@@ -43,6 +43,7 @@ struct record_result {
   std::int64_t events = 0;
   recorder_facts facts;
   machine_facts machine;
+  std::string older;  // what the file that was there is called now; empty: there was none
   std::optional<int> command_status;  // none: it was not over when the recording ended
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/sqlite.hpp"
 
+#include "lab/recording/descriptor_vfs.hpp"
+#include "lab/system_reason.hpp"
+
 #include <array>
 #include <new>
 #include <sqlite3.h>
@@ -34,9 +37,6 @@ std::string as_frozen(const std::string& name) {
 
 int flags_of(mode how) {
   // One handle is used by one thread at a time, so its mutexes would only cost time.
-  if (how == mode::create) {
-    return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  }
   const int uri = how == mode::read_frozen ? SQLITE_OPEN_URI : 0;
   return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | uri;
 }
@@ -47,17 +47,20 @@ int ask_whether_to_stop(void* whom) {
   return (*static_cast<std::function<bool()>*>(whom))() ? 1 : 0;
 }
 
+// Before SQLite is used for anything. Counting allocations takes a lock for each, and limits those of files
+// that are read. It is decided once in a process: one that writes a recording first reads its own, if any.
+void configure(bool counted) {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, static_cast<int>(counted));
+  static_cast<void>(once);
+}
+
 }  // namespace
 
 void database::closer::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
 
 database::database(const std::string& path, mode how, std::string shown)
-    : shown_(std::move(shown)), fault_(how == mode::create ? fault::output : fault::input) {
-  // Counting allocations takes a lock for each, and limits those of files that are read. It is decided once
-  // in a process: one that writes a recording first reads its own, if any.
-  static const int counted =
-      sqlite3_config(SQLITE_CONFIG_MEMSTATUS, static_cast<int>(how != mode::create));
-  static_cast<void>(counted);
+    : shown_(std::move(shown)), fault_(fault::input) {
+  configure(true);
   sqlite3* raw = nullptr;
   const std::string name = how == mode::read_frozen ? as_frozen(path) : as_path(path);
   // Without locks an index in memory is all that a log needs.
@@ -65,7 +68,6 @@ database::database(const std::string& path, mode how, std::string shown)
   const int status = sqlite3_open_v2(name.c_str(), &raw, flags_of(how), system);
   handle_.reset(raw);
   if (status != SQLITE_OK) fail();
-  if (how == mode::create) return;
   trust_nothing();
   if (how == mode::read_with_log) run("PRAGMA locking_mode = EXCLUSIVE");
 }
@@ -97,6 +99,17 @@ void database::ask(std::function<bool()> whether_to_stop) {
                            stop_.get());
 }
 
+database::database(int descriptor, std::string shown)
+    : shown_(std::move(shown)), fault_(fault::output) {
+  configure(false);
+  sqlite3* raw = nullptr;
+  const int status = sqlite3_open_v2(
+      std::to_string(descriptor).c_str(), &raw,
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, descriptor_vfs());
+  handle_.reset(raw);
+  if (status != SQLITE_OK) fail();
+}
+
 void database::run(const char* sql) const {
   if (sqlite3_exec(get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail();
 }
@@ -119,7 +132,7 @@ void database::close() {
 void database::fail() const {
   const int code = get() ? sqlite3_errcode(get()) & 0xff : SQLITE_NOMEM;
   if (code == SQLITE_INTERRUPT) throw error(fault::interrupted, shown_ + ": interrupted");
-  if (fault_ == fault::output) fail(get() ? sqlite3_errmsg(get()) : "out of memory");
+  if (fault_ == fault::output) fail(why_not_written());
   switch (code) {
     case SQLITE_NOMEM:
       if (static_cast<std::size_t>(sqlite3_memory_used()) < most_memory / 2) throw std::bad_alloc();
@@ -135,6 +148,13 @@ void database::fail() const {
     default: break;
   }
   fail(sqlite3_errmsg(get()));
+}
+
+std::string database::why_not_written() const {
+  if (!get()) return "out of memory";
+  int code = 0;  // SQLite's own words are "disk I/O error" for whatever it is
+  sqlite3_file_control(get(), nullptr, SQLITE_FCNTL_LAST_ERRNO, &code);
+  return code != 0 ? system_reason(code) : sqlite3_errmsg(get());
 }
 
 void database::fail(const std::string& what) const { throw error(fault_, shown_ + ": " + what); }

@@ -22,7 +22,6 @@ enum class mode {
   read,         // under SQLite's locks, with the index of a write-ahead log that others use, too
   read_frozen,  // nobody writes to it: no locks, and no file beside it is looked at or made
   read_with_log,  // nobody has it open, and its write-ahead log counts: the log's index is kept in memory
-  create
 };
 
 // So much all files that are read may take together, their caches included.
@@ -32,8 +31,10 @@ inline constexpr int longest_value = 1 << 20;
 
 class database {
  public:
-  // `shown` is the name for messages: a file under construction has another one on disk.
+  // To be read. `shown` is the name for messages.
   database(const std::string& path, mode how, std::string shown);
+  // To be written: the file of this descriptor, which is the caller's and is used by nobody else.
+  database(int descriptor, std::string shown);
 
   // What is asked now and then while statements run; true: stop (lab::error, interrupted).
   void ask(std::function<bool()> whether_to_stop);
@@ -53,6 +54,7 @@ class database {
     void operator()(sqlite3* handle) const noexcept;
   };
   void trust_nothing() const;
+  std::string why_not_written() const;
 
   std::unique_ptr<std::function<bool()>> stop_;  // SQLite knows where it is; outlives the handle
   std::unique_ptr<sqlite3, closer> handle_;

@@ -42,10 +42,8 @@ void bind_fact(sqlite::statement& to, int& index, const fact<T>& known, Bind bin
 
 }  // namespace
 
-recording_writer::recording_writer(std::string path, const names& all)
-    : file_(std::move(path)),
-      database_(file_.temporary(), sqlite::mode::create, file_.path()),
-      names_(&all) {
+recording_writer::recording_writer(std::string path, const names& all, if_there what)
+    : file_(std::move(path), what), database_(file_.descriptor(), file_.path()), names_(&all) {
   // The file is not visible before it is complete, so nothing has to be rolled back, shared or
   // durable on the way: no journal, no locks, no syncs. The cache bounds the memory.
   database_.run("PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
@@ -130,7 +128,7 @@ void recording_writer::write_dictionaries() {
   }
 }
 
-void recording_writer::finish(const machine_facts& machine) {
+std::string recording_writer::finish(const machine_facts& machine) {
   end_segment();
   write_machine(machine);
   write_dictionaries();
@@ -138,7 +136,7 @@ void recording_writer::finish(const machine_facts& machine) {
   rows_.reset();
   database_.run("COMMIT");
   database_.close();
-  file_.publish();
+  return file_.publish();
 }
 
 }  // namespace trefoil::lab

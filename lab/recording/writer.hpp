@@ -22,7 +22,7 @@ class recording_writer {
  public:
   // `all` are the dictionaries that the events' comm and route refer to; they may grow until
   // finish().
-  recording_writer(std::string path, const names& all);
+  recording_writer(std::string path, const names& all, if_there what = if_there::replace);
 
   // The events that follow share no object with those before (docs/recording.md, segment). The
   // first segment begins by itself.
@@ -36,7 +36,8 @@ class recording_writer {
   // For tables of others in the same file; their statements end before finish().
   const sqlite::database& database() const noexcept { return database_; }
 
-  void finish(const machine_facts& machine);
+  // Returns the name that what was there has now; empty: it is gone, or nothing was.
+  std::string finish(const machine_facts& machine);
 
  private:
   void end_segment();

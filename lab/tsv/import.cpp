@@ -72,7 +72,10 @@ class shift {
 class importer {
  public:
   importer(const std::string& from, const std::string& to, const import_options& options)
-      : from_(from), options_(options), first_(from, names_), writer_(to, names_) {}
+      : from_(from),
+        options_(options),
+        first_(from, names_),
+        writer_(to, names_, options.existing) {}
 
   imported run() {
     first_round();

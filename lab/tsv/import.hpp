@@ -4,6 +4,7 @@
 #define TREFOIL_LAB_TSV_IMPORT_HPP
 
 #include "lab/recording/machine.hpp"
+#include "lab/recording/new_file.hpp"
 #include "lab/tsv/deduction.hpp"
 
 #include <cstdint>
@@ -19,6 +20,7 @@ struct import_options {
   std::int64_t repeat = 1;
   // Called now and then with the part of the work that is done (0 to 1). False: stop.
   std::function<bool(double)> go_on;
+  if_there existing = if_there::replace;
 };
 
 struct imported {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recordings that somebody changed, by mistake or to harm: `info` and `replay` read them or refuse them in
 // one line, soon and in little memory, whatever was changed.
+#include "lab/descriptor.hpp"
 #include "lab/recording/reader.hpp"
 #include "lab/recording/recorder_tables.hpp"
 #include "lab/recording/recording_file.hpp"
@@ -11,6 +12,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sqlite3.h>
@@ -33,7 +35,8 @@ class Hostile : public tool_run {
     import_options twice;
     twice.repeat = 2;
     import_tsv(text, path("sound"), twice);
-    sqlite::database file(path("sound"), sqlite::mode::create, "sound");
+    const descriptor opened(::open(path("sound").c_str(), O_RDWR | O_CLOEXEC));
+    sqlite::database file(opened.get(), "sound");
     {
       recorder_tables tables(file);
       tables.last_drop(9, "lazy-cpu", "finish_task_switch", 3);

@@ -162,7 +162,7 @@ TEST_F(Record, HoldsAForeignProcess) {
   ::close(to_foreign[0]);
   const std::string file = path("x.trefoil");
   const pid_t recorder = start({"record", "-o", file, "-d", "1"});
-  wait_until_it_records();
+  wait_until_it_records(recorder);
   ASSERT_EQ(::write(to_foreign[1], "x", 1), 1);
   const outcome result = wait(recorder);
   EXPECT_EQ(result.status, 0) << result.err;

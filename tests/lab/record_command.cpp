@@ -35,7 +35,7 @@ class RecordCommand : public record_run {
 TEST_F(RecordCommand, EndsWholeAtCtrlC) {
   const std::string file = path("x.trefoil");
   const pid_t recorder = start({"record", "-o", file});
-  wait_until_it_records();
+  wait_until_it_records(recorder);
   EXPECT_FALSE(std::filesystem::exists(file));
   ::system("/bin/true");
   ::kill(recorder, SIGINT);
@@ -51,7 +51,7 @@ TEST_F(RecordCommand, HeedsWhatItWasStartedToIgnoreButForAHangup) {
   const pid_t recorder = start({"record", "-o", file}, [] {
     for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);
   });
-  wait_until_it_records();
+  wait_until_it_records(recorder);
   const std::uint64_t caught = set_of(recorder, "SigCgt:");
   EXPECT_TRUE(has(caught, SIGTERM));
   EXPECT_TRUE(has(set_of(recorder, "SigIgn:"), SIGHUP));
@@ -77,7 +77,7 @@ TEST_F(RecordCommand, MakesAFileThoughNothingHappens) {
 TEST_F(RecordCommand, LeavesNoFileWhenKilled) {
   const std::string file = path("x.trefoil");
   const pid_t recorder = start({"record", "-o", file});
-  wait_until_it_records();
+  wait_until_it_records(recorder);
   ::kill(recorder, SIGKILL);
   EXPECT_EQ(wait(recorder).status, 128 + SIGKILL);
   EXPECT_FALSE(std::filesystem::exists(file));
@@ -274,7 +274,7 @@ TEST_F(RecordCommand, SaysInALineThatItMayUseTooLittleMemory) {
 TEST_F(RecordCommand, KeepsWhatItCannotNameAsItShould) {
   const std::string file = path("x.trefoil");
   const pid_t recorder = start({"record", "-o", file});
-  wait_until_it_records();
+  wait_until_it_records(recorder);
   std::filesystem::create_directory(file);
   ::system("/bin/true");
   ::kill(recorder, SIGINT);

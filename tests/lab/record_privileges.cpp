@@ -105,7 +105,7 @@ TEST_F(RecordPrivileges, KeepsTwoCapabilitiesOfRootsAndNoneOfOthers) {
       make_ambient(CAP_PERFMON);
       if (sudo) call_by_sudo();
     });
-    wait_until_it_records();
+    wait_until_it_records(recorder);
     const std::uint64_t kept = sudo ? 0 : own & (1U << CAP_DAC_OVERRIDE | 1U << CAP_KILL);
     EXPECT_EQ(set_of(recorder, "CapPrm:"), kept) << sudo;
     EXPECT_EQ(set_of(recorder, "CapEff:"), kept) << sudo;

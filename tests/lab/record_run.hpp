@@ -27,9 +27,9 @@ class record_run : public tool_run {
     ASSERT_EQ(probe.status, 0) << probe.err;
   }
 
-  // It has attached to everything when it makes its file, which has another name as yet.
-  void wait_until_it_records() {
-    ASSERT_TRUE(comes_true([this] { return !list().empty(); }));
+  // It has attached to everything when it makes its file.
+  void wait_until_it_records(pid_t recorder) {
+    ASSERT_TRUE(comes_true([this, recorder] { return writes(recorder); }));
   }
 
   // Within 30 s: what takes longer hangs.

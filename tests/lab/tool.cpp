@@ -125,11 +125,11 @@ TEST_F(Tool, RefusesABadOutput) {
   std::filesystem::create_directory(path("folder"));
   const auto there = list();
   const auto to = [&](const std::string& name) { return refused({"import", from, "-o", name}); };
-  EXPECT_EQ(to(path("no/x.trefoil")),
-            "trefoil: " + path("no/x.trefoil") + ": No such file or directory\n");
-  EXPECT_EQ(to(from + "/x"), "trefoil: " + from + "/x: Not a directory\n");
+  EXPECT_EQ(to(path("no/x.trefoil")), "trefoil: " + path("no/x.trefoil") + ": there is no folder " +
+                                          path("no") + "; make it first\n");
+  EXPECT_EQ(to(from + "/x"), "trefoil: " + from + "/x: " + from + " is not a folder\n");
   EXPECT_EQ(to(path("folder")),
-            "trefoil: " + path("folder") + ": is there and is not a regular file\n");
+            "trefoil: " + path("folder") + ": is a folder; name a file in it\n");
   EXPECT_EQ(to("/dev/null"), "trefoil: /dev/null: is there and is not a regular file\n");
   EXPECT_EQ(to(from), "trefoil: " + from + ": is the file to be imported\n");
   EXPECT_NE(to(""), "");
@@ -138,7 +138,7 @@ TEST_F(Tool, RefusesABadOutput) {
   const std::string older = write("older.trefoil", "older");
   refused({"import", write("bad.tsv", header + row("1", "what", "m1")), "-o", older});
   EXPECT_EQ(content(older), "older");
-  EXPECT_EQ(run({"import", from, "-o", older}).status, 0);
+  EXPECT_EQ(run({"import", from, "-o", older, "--force"}).status, 0);
   EXPECT_TRUE(content(older).starts_with("SQLite format 3"));
 }
 
@@ -148,7 +148,7 @@ TEST_F(Tool, WritesToWhatALinkLeadsTo) {
   std::filesystem::create_symlink("folder/second", path("first"));
   std::filesystem::create_symlink("there", path("folder/second"));
   for (int times = 0; times < 2; ++times) {  // where nothing is as yet, and where something is
-    EXPECT_EQ(run({"import", from, "-o", path("first")}).status, 0);
+    EXPECT_EQ(run({"import", from, "--force", "-o", path("first")}).status, 0);
     EXPECT_TRUE(std::filesystem::is_symlink(path("first")));
     EXPECT_TRUE(std::filesystem::is_symlink(path("folder/second")));
     EXPECT_TRUE(content(path("folder/there")).starts_with("SQLite format 3"));
@@ -364,7 +364,7 @@ TEST_F(Tool, Storms) {
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {
   const std::string from = write("x.tsv", one_life());
   const pid_t child = start({"import", from, "-o", path("x.trefoil"), "--repeat", "100000000"});
-  while (list().size() < 2) ::usleep(1000);  // until the part is there
+  while (!writes(child)) ::usleep(1000);
   ::kill(child, SIGINT);
   const outcome result = wait(child);
   EXPECT_EQ(result.status, 128 + SIGINT);

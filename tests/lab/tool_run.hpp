@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <filesystem>
 #include <string>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -60,6 +62,21 @@ class tool_run : public files {
     ::wait4(child, &status, 0, &used);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
             content(streams_.path("out")), content(streams_.path("err"))};
+  }
+
+  // It has begun to write its file: one that it has open in the test's folder has no name, or not yet
+  // its own.
+  bool writes(pid_t who) const {
+    const std::string folder = std::filesystem::canonical(path("")).string() + "/";
+    std::error_code gone;
+    for (const auto& one :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(who) + "/fd", gone)) {
+      const std::string file = std::filesystem::read_symlink(one.path(), gone).string();
+      const std::string name = file.substr(file.find_last_of('/') + 1);
+      if (!file.starts_with(folder)) continue;
+      if (name.starts_with('#') || name.find(".part-") != std::string::npos) return true;
+    }
+    return false;
   }
 
   outcome run(std::vector<std::string> arguments) { return wait(start(std::move(arguments))); }

@@ -25,6 +25,7 @@ struct import_arguments {
   std::string fails_open;
   std::int64_t repeat = 1;
   bool rt_given = false;
+  bool force = false;
 };
 
 constexpr const char* examples = R"(
@@ -46,6 +47,7 @@ void run(const import_arguments& given) {
   }
   if (!given.fails_open.empty()) options.stated.fails_open = given.fails_open == "yes";
   options.repeat = given.repeat;
+  options.existing = given.force ? lab::if_there::replace : lab::if_there::refuse;
 
   lab::imported result;
   {
@@ -72,6 +74,7 @@ void add_import(CLI::App& app) {
   CLI::App* command = app.add_subcommand("import", "Make a recording of its text form");
   command->add_option("IN", given->from, "events as .tsv or .tsv.gz")->required();
   command->add_option("-o,--output", given->to, "the recording to write")->required();
+  command->add_flag("-f,--force", given->force, "replace a file that has the name already");
   command->add_option("--kernel", given->kernel, "its release, as far as known: 6.18, 6.12.43");
   CLI::Option* rt =
       command->add_flag("--preempt-rt,!--no-preempt-rt", given->preempt_rt,

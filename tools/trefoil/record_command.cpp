@@ -87,6 +87,9 @@ void run(record_arguments given) {
   std::signal(SIGPIPE, SIG_IGN);  // who reads what it says may go away before it ends
   const lab::record_result result = lab::record(given.options);
   line.wipe();
+  if (!result.older.empty()) {
+    given.options.say(given.options.file + " was there: that is " + result.older + " now");
+  }
   tell(given.options.file, result);
   if (given.as_json) print_json(result_json(given.options.file, result));
   // A whole recording of a program that failed: the program's own status says so.
@@ -102,7 +105,10 @@ void add_record(CLI::App& app) {
   auto given = std::make_shared<record_arguments>();
   given->options.file = "recording.trefoil";
   CLI::App* command = app.add_subcommand("record", "Record this machine (needs privileges)");
-  command->add_option("-o,--output", given->options.file, "the recording to write")
+  command
+      ->add_option("-o,--output", given->options.file,
+                   "the recording to write; what is there becomes FILE.old")
+      ->type_name("FILE")
       ->capture_default_str();
   command->add_option("-d,--duration", given->seconds, "end after that many seconds")
       ->type_name("SECONDS")
