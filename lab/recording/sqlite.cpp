@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/sqlite.hpp"
 
+#include "lab/limits.hpp"
+
 #include <array>
+#include <cerrno>
 #include <new>
 #include <sqlite3.h>
 #include <system_error>
@@ -119,7 +122,9 @@ void database::close() {
 void database::fail() const {
   const int code = get() ? sqlite3_errcode(get()) & 0xff : SQLITE_NOMEM;
   if (code == SQLITE_INTERRUPT) throw error(fault::interrupted, shown_ + ": interrupted");
-  if (fault_ == fault::output) fail(get() ? sqlite3_errmsg(get()) : "out of memory");
+  if (fault_ == fault::output) {
+    fail(code == SQLITE_NOMEM ? "out of memory" + limit_hint(ENOMEM) : sqlite3_errmsg(get()));
+  }
   switch (code) {
     case SQLITE_NOMEM:
       if (static_cast<std::size_t>(sqlite3_memory_used()) < most_memory / 2) throw std::bad_alloc();
