@@ -3,6 +3,7 @@
 
 #include "lab/descriptor.hpp"
 #include "lab/error.hpp"
+#include "lab/limits.hpp"
 #include "lab/record/kernel_features.hpp"
 #include "lab/record/privileges.hpp"
 #include "recorder.skel.h"
@@ -42,9 +43,10 @@ std::string_view tracepoint_of(const bpf_program* program) {
 bool is_own_limit(int code) { return code == EMFILE || code == ENFILE || code == ENOMEM; }
 
 [[noreturn]] void fail_at_limit(int code) {
+  std::string hint = limit_hint(code);
+  if (hint.empty()) hint = "; perhaps a control group that is not seen from here leaves too little";
   throw error(fault::input, "record: cannot load its programs into the kernel: " +
-                                std::generic_category().message(code) +
-                                (code == ENOMEM ? "; see ulimit -v" : "; see ulimit -n"));
+                                std::generic_category().message(code) + hint);
 }
 
 // libbpf has numbers of its own beside those of the system.

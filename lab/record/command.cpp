@@ -2,13 +2,15 @@
 #include "lab/record/command.hpp"
 
 #include "lab/error.hpp"
+#include "lab/inherited_signals.hpp"
+#include "lab/limits.hpp"
+#include "lab/signals_blocked.hpp"
 
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -19,7 +21,8 @@ namespace trefoil::lab {
 namespace {
 
 [[noreturn]] void fail(const std::string& what, int code) {
-  throw error(fault::input, "record: " + what + ": " + std::generic_category().message(code));
+  throw error(fault::input,
+              "record: " + what + ": " + std::generic_category().message(code) + limit_hint(code));
 }
 
 std::array<int, 2> make_pipe() {
@@ -37,14 +40,7 @@ std::array<int, 2> make_pipe() {
   int code = 0;
   try {
     if (on_behalf_of) become(*on_behalf_of);
-    ::signal(SIGXFSZ, SIG_DFL);
-    ::signal(SIGPIPE, SIG_DFL);  // that the recorder ignores it is its own affair
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-      struct sigaction now {};
-      if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) {
-        ::signal(number, SIG_DFL);
-      }
-    }
+    inherited_signals::of_this_process().give_back();
     ::execvp(words.front(), words.data());
     code = errno;
   } catch (const error&) { code = EPERM; }
@@ -54,9 +50,9 @@ std::array<int, 2> make_pipe() {
 
 }  // namespace
 
-command::command(const std::vector<std::string>& words,
+command::command(children& ours, const std::vector<std::string>& words,
                  const std::optional<sudo_user>& on_behalf_of, bool to_stderr)
-    : name_(words.front()) {
+    : children_(ours), name_(words.front()) {
   std::vector<std::string> copies = words;
   std::vector<char*> pointers;
   pointers.reserve(copies.size() + 1);
@@ -64,15 +60,16 @@ command::command(const std::vector<std::string>& words,
   pointers.push_back(nullptr);
   std::array<int, 2> gate{};  // a socket: to write to it when the child is gone is no signal
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate.data()) != 0) fail("socket", errno);
-  ::signal(SIGCHLD, SIG_DFL);  // whoever ignores it is not told how a child ended
   const auto complaint = make_pipe();
-  child_ = ::fork();
-  if (child_ < 0) fail("fork", errno);
+  // In the child until it is the program: a signal that comes before is for that.
+  const signals_blocked meanwhile;
+  child_ = fork_for(name_);
   if (child_ == 0) {
     ::close(gate[1]);
     if (to_stderr) ::dup2(STDERR_FILENO, STDOUT_FILENO);
     run_child(pointers, gate[0], complaint[1], on_behalf_of);
   }
+  children_.keep(child_);
   ::close(gate[0]);
   ::close(complaint[1]);
   gate_ = gate[1];
@@ -82,7 +79,7 @@ command::command(const std::vector<std::string>& words,
 command::~command() {
   if (gate_ >= 0) {
     ::close(gate_);
-    if (!status_) ::waitpid(child_, nullptr, 0);
+    ends_within(std::chrono::seconds(1));
   } else {
     send(SIGTERM);
   }
@@ -97,29 +94,18 @@ void command::let_go() {
   int code = 0;
   ssize_t got = 0;
   while ((got = ::read(complaint_, &code, sizeof code)) < 0 && errno == EINTR) {}
-  if (got == sizeof code) {
-    ::waitpid(child_, nullptr, 0);
-    status_ = 127;
-    fail("cannot start " + name_, code);
-  }
+  if (got == sizeof code) { fail("cannot start " + name_, code); }
 }
 
-std::optional<int> command::status() {
-  int how = 0;
-  if (!status_ && ::waitpid(child_, &how, WNOHANG) == child_) {
-    status_ = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
-  }
-  return status_;
-}
-
-bool command::ends_within(std::chrono::milliseconds patience) {
+bool command::ends_within(std::chrono::milliseconds patience) const {
   constexpr std::chrono::milliseconds look(10);
   for (; !status() && patience.count() > 0; patience -= look) std::this_thread::sleep_for(look);
   return status().has_value();
 }
 
 void command::send(int signal) const {
-  if (!status_) ::kill(child_, signal);
+  const signals_blocked meanwhile;  // once it is reaped, its number may be another's
+  if (!status()) ::kill(child_, signal);
 }
 
 }  // namespace trefoil::lab

@@ -4,6 +4,7 @@
 #ifndef TREFOIL_LAB_RECORD_COMMAND_HPP
 #define TREFOIL_LAB_RECORD_COMMAND_HPP
 
+#include "lab/record/children.hpp"
 #include "lab/record/privileges.hpp"
 
 #include <chrono>
@@ -16,9 +17,10 @@ namespace trefoil::lab {
 
 class command {
  public:
-  // The child waits; it has the tool's own privileges, or those of `on_behalf_of`.
-  command(const std::vector<std::string>& words, const std::optional<sudo_user>& on_behalf_of,
-          bool to_stderr);
+  // The child waits; it has the tool's own privileges, or those of `on_behalf_of`, and signals as this
+  // process had them when it was started.
+  command(children& ours, const std::vector<std::string>& words,
+          const std::optional<sudo_user>& on_behalf_of, bool to_stderr);
   // A child that was never let go ends without having been the program.
   ~command();
   command(const command&) = delete;
@@ -28,19 +30,19 @@ class command {
   void let_go();
 
   // The exit status as a shell tells it, once it has ended.
-  std::optional<int> status();
-  bool ends_within(std::chrono::milliseconds patience);
+  std::optional<int> status() const noexcept { return children_.status(); }
+  bool ends_within(std::chrono::milliseconds patience) const;
 
   void send(int signal) const;
 
   pid_t pid() const noexcept { return child_; }
 
  private:
+  children& children_;
   std::string name_;
   pid_t child_ = -1;
   int gate_ = -1;
   int complaint_ = -1;
-  std::optional<int> status_;
 };
 
 }  // namespace trefoil::lab

@@ -2,6 +2,7 @@
 #include "lab/record/kernel_features.hpp"
 
 #include "lab/error.hpp"
+#include "lab/limits.hpp"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -28,7 +29,7 @@ btf* load_types() {
 kernel_features::kernel_features() : types_(load_types()) {
   if (!types_ && ::access("/sys/kernel/btf/vmlinux", R_OK) == 0) {
     throw error(fault::input,
-                "record: no room for this kernel's type information; see ulimit -v and -n");
+                "record: no room for this kernel's type information" + limit_hint(ENOMEM));
   }
   if (!types_) {
     throw error(fault::input,

@@ -2,7 +2,9 @@
 #include "lab/record/record.hpp"
 
 #include "lab/error.hpp"
+#include "lab/limits.hpp"
 #include "lab/record/bpf_programs.hpp"
+#include "lab/record/children.hpp"
 #include "lab/record/command.hpp"
 #include "lab/record/kernel_features.hpp"
 #include "lab/record/kernel_symbols.hpp"
@@ -13,6 +15,7 @@
 #include "lab/recording/writer.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -38,13 +41,16 @@ constexpr auto patience_with_the_command = std::chrono::seconds(1);
 constexpr auto patience_at_a_stop = std::chrono::seconds(5);
 // Records wait in memory, as translating them would take processor time from what is recorded.
 constexpr std::size_t most_pending = std::size_t{1} << 17;
+// The ring (16 MiB, however many CPUs there are) and the kernel's tables of ours take 23 MiB; the kernel's types
+// and symbols, read once, 26; what is pending, at most 18; SQLite and names, some.
+constexpr std::uint64_t needed_memory = std::uint64_t{80} << 20;
 constexpr rlim_t needed_descriptors = 96;  // programs, what attaches each, what counts its misses
 
 // The programs know the slab's caches by the first free that they see in each: that of a process.
 void show_the_caches() {
-  const pid_t child = ::fork();
+  const pid_t child = fork_for("a first look at the slab's caches");
   if (child == 0) ::_exit(0);
-  if (child > 0) ::waitpid(child, nullptr, 0);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {}
 }
 
 std::string described(const std::vector<std::string>& command) {
@@ -75,11 +81,14 @@ class session {
                             "task_free");
     }
     programs_.attach();
+    ::setrlimit(RLIMIT_MEMLOCK, &locked_);
     if (programs_.has("kmem_cache_free")) show_the_caches();
+    // Not before: the kernel gives up checking a program when a signal comes.
+    children_.emplace();
     start_ns_ = clock_.now_ns();
     const std::optional<sudo_user> user = who_used_sudo();
     if (!options.command.empty())
-      command_.emplace(options.command, user, options.command_to_stderr);
+      command_.emplace(*children_, options.command, user, options.command_to_stderr);
     if (user) become(*user);
     drop_capabilities();
     heed_a_stop();
@@ -119,7 +128,10 @@ class session {
     record_result result = finish(static_cast<double>(end_ns - start_ns_) / 1e9);
     result.command_status = status;
     if (command_ && !command_->ends_within(patience_with_the_command)) {
-      say("the command still runs, as process " + std::to_string(command_->pid()));
+      say("the command still runs, as process " + std::to_string(command_->pid()) +
+          (::getpid() == 1
+               ? "; it ends now, with this PID namespace, whose process 1 the recorder is"
+               : ""));
     }
     return result;
   }
@@ -241,7 +253,15 @@ class session {
     return result;
   }
 
+  static rlimit locked_memory() {
+    rlimit now{};
+    ::getrlimit(RLIMIT_MEMLOCK, &now);
+    return now;
+  }
+
   const record_options& options_;
+  const rlimit locked_ =
+      locked_memory();  // libbpf raises it, and the command is to have it as it was
   record_clock clock_;
   kernel_features kernel_;
   kernel_name kernel_name_ = kernel_name::of_this_kernel();
@@ -252,6 +272,7 @@ class session {
   deduction facts_;
   std::int64_t start_ns_ = 0;
   std::int64_t records_ = 0;
+  std::optional<children> children_;
   std::optional<command> command_;
   std::optional<recording_writer> writer_;
   std::optional<recorder_tables> tables_;  // after writer_: it uses its file
@@ -267,6 +288,7 @@ record_result record(const record_options& options) {
                                   " files open at once, and may have " +
                                   std::to_string(files.rlim_cur) + "; see ulimit -n");
   }
+  require_memory("record", needed_memory);
   const std::vector<std::string_view> known = watched_tracepoints();
   for (const std::string& name : options.leave_out) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;

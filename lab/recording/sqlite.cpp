@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/sqlite.hpp"
 
+#include "lab/limits.hpp"
 #include "lab/recording/descriptor_vfs.hpp"
 #include "lab/system_reason.hpp"
 
 #include <array>
+#include <cerrno>
 #include <new>
 #include <sqlite3.h>
 #include <system_error>
@@ -132,7 +134,9 @@ void database::close() {
 void database::fail() const {
   const int code = get() ? sqlite3_errcode(get()) & 0xff : SQLITE_NOMEM;
   if (code == SQLITE_INTERRUPT) throw error(fault::interrupted, shown_ + ": interrupted");
-  if (fault_ == fault::output) fail(why_not_written());
+  if (fault_ == fault::output) {
+    fail(code == SQLITE_NOMEM ? "out of memory" + limit_hint(ENOMEM) : why_not_written());
+  }
   switch (code) {
     case SQLITE_NOMEM:
       if (static_cast<std::size_t>(sqlite3_memory_used()) < most_memory / 2) throw std::bad_alloc();

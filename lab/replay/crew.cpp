@@ -2,8 +2,10 @@
 #include "lab/replay/crew.hpp"
 
 #include "lab/error.hpp"
+#include "lab/limits.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -82,7 +84,8 @@ void crew::play(const std::function<bool(double)>& go_on) {
     }
   } catch (const std::bad_alloc&) {
     throw error(fault::input, path_ + ": event " + std::to_string(events_.row()) +
-                                  ": more address spaces at once than there is memory for");
+                                  ": more address spaces at once than there is memory for" +
+                                  limit_hint(ENOMEM));
   }
   if (any) end_segment(in_segment);
   reading_seconds_ = seconds(reading);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/replay/crews.hpp"
 
+#include "lab/signals_blocked.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <pthread.h>
-#include <signal.h>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -18,22 +18,6 @@ namespace trefoil::lab {
 namespace {
 
 constexpr std::chrono::milliseconds between_looks{50};
-
-// A thread that is started meanwhile gets no signals: the process's handlers run on its own threads.
-class signals_blocked {
- public:
-  signals_blocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  signals_blocked(const signals_blocked&) = delete;
-  signals_blocked& operator=(const signals_blocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 // The crews that are on threads of their own.
 class others {
@@ -46,7 +30,7 @@ class others {
   // False: no thread to be had.
   bool start(crew& one) {
     try {
-      const signals_blocked meanwhile;
+      const signals_blocked meanwhile;      // the process's handlers run on its own threads
       const std::lock_guard locked(lock_);  // held: it cannot have ended before it is counted
       threads_.emplace_back([this, &one] { play(one); });
       ++playing_;

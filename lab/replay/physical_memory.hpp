@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 namespace trefoil::lab {
 
@@ -15,12 +16,14 @@ class physical_memory {
  public:
   static constexpr std::size_t default_bytes = std::size_t{16} << 30;
 
-  // Throws std::bad_alloc.
+  // At most so much; less where there is less address space. Throws std::bad_alloc.
   explicit physical_memory(std::size_t bytes = default_bytes);
 
   trefoil::mm::frame_allocator<machine::platform>& frames() noexcept { return frames_; }
 
  private:
+  explicit physical_memory(std::pair<std::byte*, std::size_t> reserved);
+
   struct unmap {
     std::size_t bytes;
     void operator()(std::byte* region) const noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/replay/replay.hpp"
 
+#include "lab/limits.hpp"
 #include "lab/recording/reader.hpp"
 #include "lab/replay/crews.hpp"
 #include "lab/replay/worker_delay.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <thread>
 
@@ -90,6 +92,32 @@ const world& world_of(const crews& all, const machine::design& design) {
   throw std::logic_error("a design that nobody plays");
 }
 
+// What a crew keeps for itself: the events of its view, its worlds, SQLite's pages.
+std::uint64_t bytes_of_a_crew(std::int64_t events, std::size_t view) {
+  const auto seen = std::min(static_cast<std::uint64_t>(events), std::uint64_t{view});
+  return (std::uint64_t{4} << 20) + seen * (sizeof(event) + 32);
+}
+
+// Fewer of them where there is no memory for all: what comes out is the same.
+crews crews_for(const std::string& path, const std::vector<const machine::design*>& designs,
+                const crew_orders& orders, std::int64_t events, std::size_t most) {
+  const std::uint64_t bytes = bytes_of_a_crew(events, orders.view);
+  require_memory("replay", bytes);
+  const auto least = deadly_memory_limit();
+  std::uint64_t hands = least ? std::min<std::uint64_t>(most, least->room() / bytes) : most;
+  for (;; hands /= 2) {
+    try {
+      crews all;
+      for (const auto& hand : dealt_out(designs, hands)) {
+        all.push_back(std::make_unique<crew>(path, hand, orders));
+      }
+      return all;
+    } catch (const std::bad_alloc&) {
+      if (hands <= 1) throw;
+    }
+  }
+}
+
 }  // namespace
 
 replay_result replay(const std::string& path, const replay_options& options) {
@@ -97,9 +125,11 @@ replay_result replay(const std::string& path, const replay_options& options) {
   replay_result result;
   result.file = path;
   seen_delays seen;
+  std::int64_t events = 0;
   {
     recording_reader recording(path, options.stopped);
     result.facts = recording.machine();
+    events = recording.size();
     seen = delays_seen(recording);
   }
   const bool rt = result.facts.preempt_rt.value.value_or(false);
@@ -113,10 +143,7 @@ replay_result replay(const std::string& path, const replay_options& options) {
                            options.stopped};
 
   const std::vector<const machine::design*> designs = with_recorded(options.designs);
-  crews all;
-  for (const auto& hand : dealt_out(designs, threads_of(options))) {
-    all.push_back(std::make_unique<crew>(path, hand, orders));
-  }
+  const crews all = crews_for(path, designs, orders, events, threads_of(options));
   play_at_once(all, options.go_on);
 
   const crew& first = *all.front();

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "machine/storm/chance.hpp"
+#include "machine/storm/thread_for.hpp"
 
 namespace trefoil::machine {
 
@@ -44,12 +45,21 @@ interrupts::interrupts(handler entry, std::uint64_t seed, std::uint32_t spread_u
   sigfillset(&action.sa_mask);  // interrupts do not nest
   sigaction(interrupt_signal(), &action, &before_);
   was_blocked_ = set_blocked(true);  // here, hence in threads that start from here
-  source_ = std::thread([this, seed, spread_us] { send(seed, spread_us); });
+  try {
+    source_ = thread_for("interrupts", [this, seed, spread_us] { send(seed, spread_us); });
+  } catch (...) {
+    let_go();
+    throw;
+  }
 }
 
 interrupts::~interrupts() {
   ending_.store(true, std::memory_order_relaxed);
   source_.join();
+  let_go();
+}
+
+void interrupts::let_go() noexcept {
   sigaction(interrupt_signal(), &before_, nullptr);
   set_blocked(was_blocked_);
 }

@@ -21,7 +21,7 @@ class interrupts {
   using handler = void (*)(void* whose) noexcept;
 
   /// One interrupt each 20 to 20 + `spread_us` microseconds, on a random CPU. The thread that makes
-  /// this and takes it down again blocks the signal meanwhile.
+  /// this and takes it down again blocks the signal meanwhile. Throws std::system_error without a thread.
   interrupts(handler entry, std::uint64_t seed, std::uint32_t spread_us);
   ~interrupts();
   interrupts(const interrupts&) = delete;
@@ -41,6 +41,7 @@ class interrupts {
 
  private:
   void send(std::uint64_t seed, std::uint32_t spread_us);
+  void let_go() noexcept;
 
   std::mutex mutex_;
   std::vector<pthread_t> targets_;  // guarded by mutex_: none of them ends while we signal it

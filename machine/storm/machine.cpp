@@ -2,7 +2,10 @@
 #include "machine/storm/machine.hpp"
 
 #include <chrono>
+#include <string>
 #include <utility>
+
+#include "machine/storm/thread_for.hpp"
 
 namespace trefoil::machine {
 
@@ -36,7 +39,9 @@ void storm_machine::start(task_step step, kernel_work apart) {
 }
 
 void storm_machine::start(storm_cpu& c) {
-  c.thread = std::thread([this, one = &c] {
+  const std::string name =
+      "CPU " + std::to_string(c.number) + " of " + std::to_string(per_cpu_.size());
+  c.thread = thread_for(name, [this, one = &c] {
     gate_.wait(gate::shut, std::memory_order_acquire);
     if (gate_.load(std::memory_order_acquire) == gate::never) return;
     const rcu::reader reads;
@@ -68,7 +73,7 @@ void storm_machine::stop() {
   // This thread is every CPU in turn now: what grace periods still bring, and what that defers.
   for (bool again = true; again;) {
     again = false;
-    rcu::barrier();
+    rcu_.barrier();
     for (const std::unique_ptr<storm_cpu>& c : per_cpu_) {
       again = again || rcu_.any_delivered(c->number) || at(c->number).has_deferred();
       hard_interrupt(*c);

@@ -4,7 +4,7 @@
 /// liburcu's with its callbacks in softirqs. What tasks and CPUs do is the same code as in `step`
 /// (host.hpp); only who makes them do it differs.
 ///
-///     chance.hpp rcu.hpp interrupts.hpp    the ground
+///     chance.hpp thread_for.hpp rcu.hpp interrupts.hpp    the ground
 ///     task_struct.hpp pid_table.hpp files.hpp    tasks and processes
 ///     device.hpp secondary_mmu.hpp         hardware: what is told of, and what lets go in interrupts
 ///     machine.hpp                          CPUs: switches, softirqs, workers, hotplug

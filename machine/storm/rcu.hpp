@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <thread>
 
 #include <urcu/urcu-memb.h>
 
@@ -14,27 +16,23 @@
 
 namespace trefoil::machine {
 
-class rcu;
-
 /// What call() takes, in the object that is to be freed or done with.
 struct rcu_callback {
   /// Context: softirq of that CPU; the object may be gone afterwards, this with it.
   using work = void (*)(rcu_callback&, unsigned cpu) noexcept;
 
-  rcu_head head{};            // liburcu's, until the grace period is over
-  deferred<platform> node{};  // then on the CPU's list: the same machinery as for teardowns
+  deferred<platform> node{};  // on the list of what waits, then on the CPU's: as teardowns are
   work run = nullptr;
   void* about = nullptr;  ///< the caller's own
   void* whose = nullptr;  ///< the same
-  rcu* owner = nullptr;
   unsigned cpu = 0;
-  // Set by call(), seen by liburcu's thread; see read_lock about what a race detector does not see.
-  std::atomic<bool> called{false};
 };
 
-/// One per machine; outlives its CPUs.
+/// One per machine; outlives its CPUs. Who waits for grace periods is a thread of ours: liburcu's own
+/// (call_rcu) ends the process where there is no thread to be had.
 class rcu {
  public:
+  /// Throws std::system_error without a thread.
   explicit rcu(unsigned cpus);
   /// Waits for all callbacks that were called: each is on its CPU's list then, or has run.
   ~rcu();
@@ -79,17 +77,24 @@ class rcu {
 
   /// Waits until all that was called before is on its CPU's list. Context: process; not in a
   /// section.
-  static void barrier() noexcept { urcu_memb_barrier(); }
+  void barrier() noexcept;
 
  private:
   struct per_cpu {
-    take_all_list<platform> ripe;  // pushed by liburcu's thread, taken by softirqs
+    take_all_list<platform> ripe;  // pushed by waiter_, taken by softirqs
     std::atomic<unsigned> sections_ended{0};
   };
-  static void grace_period_over(rcu_head* head) noexcept;
+  void wait_for_grace_periods() noexcept;
+  void rouse() noexcept;
 
   std::unique_ptr<per_cpu[]> cpus_;
   const unsigned count_;
+  take_all_list<platform> waiting_;
+  std::atomic<std::uint32_t> rouses_{0};
+  std::atomic<std::uint64_t> asked_{0};
+  std::atomic<std::uint64_t> delivered_{0};
+  std::atomic<bool> ending_{false};
+  std::thread waiter_;  // last: it uses the others
 };
 
 }  // namespace trefoil::machine

@@ -22,7 +22,8 @@ class memory {
       : bytes_(bytes),
         at_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
-    if (at_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    if (at_ == MAP_FAILED)
+      throw std::system_error(errno, std::generic_category(), "no memory for frames");
   }
   ~memory() { munmap(at_, bytes_); }
   memory(const memory&) = delete;

@@ -26,6 +26,9 @@ struct storm_options {
 
 inline constexpr unsigned most_cpus = 256;
 
+/// Beside the caller's: CPUs, the attacker's, who sends interrupts, who waits for grace periods.
+constexpr unsigned storm_threads(unsigned cpus) noexcept { return cpus + 3; }
+
 struct storm_figures : workload_figures {
   const design* lifetimes = nullptr;
   bool interrupted = false;  ///< go_on said so
@@ -58,8 +61,8 @@ struct storm_figures : workload_figures {
   }
 };
 
-/// Throws std::system_error without threads or memory for the machine, and what go_on throws; nothing
-/// runs then any more. Not from within a storm: one at a time in a process.
+/// Throws std::system_error without threads or memory for the machine, which says what it was for, and what
+/// go_on throws; nothing runs then any more. Not from within a storm: one at a time in a process.
 [[nodiscard]] storm_figures storm(const design& lifetimes, const storm_options& options);
 
 }  // namespace trefoil::machine

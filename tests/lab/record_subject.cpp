@@ -8,6 +8,7 @@
 //   record_subject lazy       3,000 threads, of which each leaves a CPU a lazy user
 //   record_subject life       children that differ in what they share, have and do
 //   record_subject storm      stops its parent, the recorder, until 45,000 children have come and gone
+//   record_subject siblings   children of its parent (CLONE_PARENT); 3 if they are gone once they have ended, else 9
 //   record_subject oom FILE   a child that FILE (a cgroup.procs) takes, and that wants more than it gets there
 #include <cerrno>
 #include <csignal>
@@ -276,6 +277,18 @@ void be_killed(const char* procs) {
   run_on_every_cpu();  // on an idle machine a lazy CPU would keep it longer than its thread group does
 }
 
+int make_siblings() {
+  for (int i = 0; i < 5; ++i) {
+    const long made = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+    if (made == 0) _exit(9);
+    bool there = made > 0;
+    for (int n = 0; n < 1000 && there; ++n, usleep(10000))
+      there = kill(static_cast<pid_t>(made), 0) == 0;
+    if (there) return 9;
+  }
+  return 3;
+}
+
 void leave_io_uring() {
   const child c([] {
     io_uring_params parameters{};
@@ -294,6 +307,7 @@ int main(int argc, char** argv) {
     fork_children(3);
     return read(0, &c, 1) == 0 ? 0 : 1;
   }
+  if (argc > 1 && std::strcmp(argv[1], "siblings") == 0) return make_siblings();
   if (argc > 1 && std::strcmp(argv[1], "busy") == 0) {
     // Each allocates room for a name, and frees it.
     for (int i = 0; i < 1'300'000; ++i) static_cast<void>(access("/none", F_OK));

@@ -6,9 +6,11 @@
 #include "tests/lab/text.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <fcntl.h>
 #include <filesystem>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -40,7 +42,10 @@ class tool_run : public files {
     if (child == 0) {
       ::dup2(::open(out.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), 1);
       ::dup2(::open(err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), 2);
+      // Where it hangs, ctest kills the test alone. Twice: `before` may fork.
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       before();
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       ::execv(TREFOIL_TOOL, argv.data());
       ::_exit(127);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/trefoil/commands.hpp"
 
+#include "lab/limits.hpp"
 #include "lab/tsv/import.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
@@ -38,6 +39,7 @@ Examples:
 )";
 
 void run(const import_arguments& given) {
+  lab::require_memory("import", std::uint64_t{8} << 20);
   lab::import_options options;
   if (!given.kernel.empty()) options.stated.kernel = given.kernel;
   if (given.rt_given) options.stated.preempt_rt = given.preempt_rt;

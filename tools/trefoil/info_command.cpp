@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/trefoil/commands.hpp"
 
+#include "lab/limits.hpp"
 #include "lab/recording/reader.hpp"
 #include "lab/recording/schema.hpp"
 #include "tools/trefoil/json.hpp"
@@ -123,6 +124,7 @@ void print(const std::string& file, const lab::recording_reader& recording) {
 }
 
 void run(const info_arguments& given) {
+  lab::require_memory("info", std::uint64_t{4} << 20);
   lab::recording_reader recording(given.file, [] { return stop_signal() != 0; });
   {
     progress bar("info");

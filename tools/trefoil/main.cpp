@@ -4,6 +4,8 @@
 // Exit status: 0 done; 1 writing failed on the way, or a storm went wrong; 2 bad input, output or usage; 128 + N stopped by
 // signal N; `record -- COMMAND` has COMMAND's own. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
+#include "lab/inherited_signals.hpp"
+#include "lab/limits.hpp"
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/last_words.hpp"
 #include "tools/trefoil/stop.hpp"
@@ -12,18 +14,22 @@
 #include "trefoil/version.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <new>
+#include <pthread.h>
 #include <string>
+#include <sys/resource.h>
 
 namespace {
 
 constexpr int bad_output = 1;
 constexpr int bad_input = 2;
+constexpr rlim_t least_stack = rlim_t{128} << 10;
 
 constexpr const char* examples = R"(
 Examples:
@@ -35,13 +41,26 @@ Examples:
 )";
 
 // A file that is opened later must not become one of them, to get what is meant for people. They stay
-// of no use: only what was not to be done with them can be.
+// of no use: only what was not to be done with them can be. A program that is started has them closed.
 void hold_closed_streams() {
   for (const int stream : {0, 1, 2}) {
     if (::fcntl(stream, F_GETFD) < 0) {
-      static_cast<void>(::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY));
+      static_cast<void>(::open("/dev/null", (stream == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC));
     }
   }
+}
+
+// Threads have stacks of a size of their own, whatever `ulimit -s` says: a huge one would not fit, on a tiny
+// one nothing runs. The main thread's is what it is.
+bool has_stack() {
+  constexpr std::size_t of_a_thread = std::size_t{2} << 20;
+  pthread_attr_t usual;
+  pthread_attr_init(&usual);
+  pthread_attr_setstacksize(&usual, of_a_thread);
+  pthread_setattr_default_np(&usual);
+  pthread_attr_destroy(&usual);
+  rlimit mine{};
+  return ::getrlimit(RLIMIT_STACK, &mine) != 0 || mine.rlim_cur >= least_stack;
 }
 
 int complain(std::string line, int status) {
@@ -88,14 +107,20 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  trefoil::lab::inherited_signals::of_this_process();  // before any of them is changed
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond `ulimit -f` fails, as one to a full disk does
   hold_closed_streams();
   trefoil::tool::prepare_last_words();
+  if (!trefoil::lab::can_say_why()) {  // nor throw an exception
+    std::fputs("trefoil: out of memory\n", stderr);
+    return bad_output;
+  }
   try {
+    if (!has_stack()) return complain("it takes 128 KiB of stack; see ulimit -s", bad_input);
     return run(argc, argv);
   } catch (const trefoil::lab::error& e) {
     return complain(e.what(), status_of(e.whose()));
   } catch (const std::bad_alloc&) {
-    return complain("out of memory", bad_output);
+    return complain("out of memory" + trefoil::lab::limit_hint(ENOMEM), bad_output);
   } catch (const std::exception& e) { return complain(e.what(), bad_output); }
 }

@@ -5,7 +5,8 @@
 
 namespace trefoil::tool {
 
-// The second one ends the process at once, should the first not be noticed.
+// Also where they were blocked when the process was started: nothing is blocked from now on. The second one
+// ends the process at once, should the first not be noticed.
 void listen_for_stop();
 // None of them does from now on: what has been gathered is to be written first.
 void outlive_stops();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/error.hpp"
+#include "lab/limits.hpp"
 #include "machine/storm/storm.hpp"
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/json.hpp"
@@ -13,6 +14,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace trefoil::tool {
@@ -175,6 +177,8 @@ void run(storm_arguments given) {
     if (given.designs.empty() || std::any_of(given.designs.begin(), given.designs.end(), is))
       designs.push_back(&d);
   }
+  lab::require_memory("storm",
+                      (std::uint64_t{6} << 20) + given.options.cpus * (std::uint64_t{128} << 10));
   std::vector<storm_figures> all;
   {
     progress bar("storm");
@@ -183,7 +187,15 @@ void run(storm_arguments given) {
         bar.show((static_cast<double>(all.size()) + done) / static_cast<double>(designs.size()));
         return stop_signal() == 0;
       };
-      all.push_back(machine::storm(*d, given.options));
+      try {
+        all.push_back(machine::storm(*d, given.options));
+      } catch (const std::system_error& e) {
+        throw lab::error(lab::fault::output,
+                         fmt::format("storm: {}; {} CPUs take {} threads in all{}", e.what(),
+                                     given.options.cpus,
+                                     machine::storm_threads(given.options.cpus) + 1,
+                                     lab::limit_hint(e.code().value())));
+      }
       if (all.back().interrupted) throw lab::error(lab::fault::interrupted, "storm: interrupted");
     }
   }
