@@ -14,6 +14,7 @@ INFORMS = re.compile(r"record: ")
 EXCUSED = {
     "Fatal glibc error: failed to register TLS destructor: out of memory":
         "glibc ends a program that cannot note a thread-local destructor (32 bytes, once a thread)",
+    "Something wrong in libelf": "libelf keeps what it has begun when memory ends",
 }
 # What the JSON library has begun when memory ends it does not give back; the program ends, too.
 JSON_LEAKS = "nlohmann::json loses what it has begun when memory ends"

@@ -223,6 +223,41 @@ TEST_F(no_memory, ACopyThatCannotBeMade) {
   for (const physical p : taken) box.frames.free(p);
 }
 
+/// Before there is an address space there is nothing that could have changed: all goes back.
+TEST_F(no_memory, Create) {
+  const auto create = [&](const auto& make_one) {
+    const std::size_t in_use = box.frames.in_use();
+    const int blocks = heap::blocks();
+    const int alive = box.notes.alive();
+    const bool made = bool(make_one());
+    EXPECT_EQ(box.frames.in_use(), in_use);
+    EXPECT_EQ(heap::blocks(), blocks);
+    EXPECT_EQ(box.notes.alive(), alive);
+    EXPECT_EQ(box.all.page_directories(), 0U);
+    return made;
+  };
+  const auto runs_out_in = [&](const auto& make_one) {
+    for (int left = 0;; ++left) {
+      heap::allocations_until_none = left;
+      const bool made = create(make_one);
+      heap::allocations_until_none = -1;
+      if (made || HasFailure()) return left;
+    }
+  };
+  const auto space = [&] { return try_make<address_space>(box.all, root, 1U); };
+  EXPECT_EQ(runs_out_in(space), 3) << "itself, and two tiers that go before it";
+  EXPECT_EQ(runs_out_in([&] { return try_make<user_namespace>(box.all, 0U); }), 1);
+  EXPECT_EQ(runs_out_in([&] { return try_make<exec_state>(root, trefoil::mm::dumpable::user); }), 1)
+      << "what exec makes beside the address space";
+  std::vector<physical> taken;
+  for (physical p = box.frames.allocate(); p != physical{0}; p = box.frames.allocate()) {
+    taken.push_back(p);
+  }
+  EXPECT_FALSE(create(space)) << "no frame for the page directory";
+  for (const physical p : taken) box.frames.free(p);
+  EXPECT_TRUE(create(space));
+}
+
 TEST_F(no_memory, TooManyMappings) {
   box.all.set_max_map_count(4);
   user_ref space = make<address_space>(box.all, root, 1U);
