@@ -22,6 +22,7 @@ using sqlite::mode;
 // Of a regular file. Not by opening it: closing it would give up the locks that this process has on it by
 // SQLite.
 std::uint64_t size_of(const std::string& path) {
+  if (path.empty()) throw error(fault::input, "the name of the recording is empty");
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) {
     throw error(fault::input, path + ": " + std::generic_category().message(errno));

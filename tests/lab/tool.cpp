@@ -363,7 +363,7 @@ TEST_F(Tool, Storms) {
 
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {
   const std::string from = write("x.tsv", one_life());
-  const pid_t child = start({"import", from, "-o", path("x.trefoil"), "--repeat", "100000000"});
+  const pid_t child = start({"import", from, "-o", path("x.trefoil"), "--repeat", "1000000"});
   while (!writes(child)) ::usleep(1000);
   ::kill(child, SIGINT);
   const outcome result = wait(child);

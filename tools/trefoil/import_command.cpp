@@ -2,10 +2,12 @@
 #include "tools/trefoil/commands.hpp"
 
 #include "lab/limits.hpp"
+#include "lab/recording/limits.hpp"
 #include "lab/tsv/import.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/to_people.hpp"
+#include "tools/trefoil/usage.hpp"
 #include "tools/trefoil/words.hpp"
 
 #include <cstdint>
@@ -84,14 +86,14 @@ void add_import(CLI::App& app) {
   command
       ->add_option("--exit-event", given->task_exit,
                    "task_exit fires before or after exit_mm (deduced from the exits)")
-      ->check(CLI::IsMember({"before", "after"}));
+      ->check(one_of({"before", "after"}));
   command
       ->add_option("--fails-open", given->fails_open,
                    "the ptrace access check passes where the mm is gone (deduced from --kernel)")
-      ->check(CLI::IsMember({"yes", "no"}));
+      ->check(one_of({"yes", "no"}));
   command->add_option("--repeat", given->repeat, "write it N times, one after the other")
       ->type_name("N")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+      ->check(whole_number(1, std::uint64_t{lab::most::segments}));
   command->footer(examples);
   command->callback([given, rt] {
     given->rt_given = rt->count() != 0;

@@ -2,7 +2,7 @@
 // trefoil: lifetimes of address spaces, recorded and under load, from the command line.
 //
 // Exit status: 0 done; 1 writing failed on the way, or a storm went wrong; 2 bad input, output or usage; 128 + N stopped by
-// signal N; `record -- COMMAND` has COMMAND's own. Whatever is wrong is said in one line on stderr.
+// signal N (SIGPIPE among them: whoever read it has gone); `record -- COMMAND` has COMMAND's own. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
 #include "lab/inherited_signals.hpp"
 #include "lab/limits.hpp"
@@ -10,6 +10,7 @@
 #include "tools/trefoil/last_words.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/to_people.hpp"
+#include "tools/trefoil/usage.hpp"
 #include "tools/trefoil/words.hpp"
 #include "trefoil/version.hpp"
 
@@ -24,6 +25,9 @@
 #include <pthread.h>
 #include <string>
 #include <sys/resource.h>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -78,7 +82,17 @@ int status_of(trefoil::lab::fault whose) {
   return 128 + trefoil::tool::stop_signal();
 }
 
-int run(int argc, char** argv) {
+// What a program wants to read has to get there: a full disk or a closed stream shows when the buffer goes out.
+int delivered(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  const int why = errno;
+  return complain("stdout cannot be written: " + (why == EBADF
+                                                      ? std::string("it is closed")
+                                                      : std::generic_category().message(why)),
+                  bad_output);
+}
+
+int run(std::vector<std::string> words) {
   CLI::App app("Lifetimes of address spaces: recordings of real ones, and storms of our own");
   app.name("trefoil");
   app.footer(examples);
@@ -91,17 +105,20 @@ int run(int argc, char** argv) {
   trefoil::tool::add_replay(app);
   trefoil::tool::add_storm(app);
   trefoil::tool::listen_for_stop();
+  words = trefoil::tool::with_help_in_place(std::move(words));
+  const std::string wrong = trefoil::tool::command_problem(app, words);
+  if (!wrong.empty()) return complain(wrong, bad_input);
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // it takes the last first
   } catch (const CLI::RuntimeError& e) {  // of the program that was recorded
-    return e.get_exit_code();
+    return delivered(e.get_exit_code());
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    return complain(std::string(e.what()) + "; see trefoil --help", bad_input);
+    if (e.get_exit_code() != 0)
+      return complain(trefoil::tool::usage_problem(app, words, e), bad_input);
+    app.exit(e);  // --help, --version
+    return delivered(0);
   }
-  // A full disk or a closed pipe shows when the buffer goes out.
-  if (std::fflush(stdout) != 0) return complain("stdout: cannot be written", bad_output);
-  return 0;
+  return delivered(0);
 }
 
 }  // namespace
@@ -117,10 +134,13 @@ int main(int argc, char** argv) {
   }
   try {
     if (!has_stack()) return complain("it takes 128 KiB of stack; see ulimit -s", bad_input);
-    return run(argc, argv);
+    return run({argv + std::min(argc, 1), argv + argc});
   } catch (const trefoil::lab::error& e) {
     return complain(e.what(), status_of(e.whose()));
   } catch (const std::bad_alloc&) {
     return complain("out of memory" + trefoil::lab::limit_hint(ENOMEM), bad_output);
-  } catch (const std::exception& e) { return complain(e.what(), bad_output); }
+  } catch (const std::exception& e) {
+    if (std::ferror(stdout) != 0) return delivered(bad_output);
+    return complain(e.what(), bad_output);
+  }
 }

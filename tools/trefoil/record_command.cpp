@@ -5,13 +5,12 @@
 #include "tools/trefoil/status_line.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/to_people.hpp"
+#include "tools/trefoil/usage.hpp"
 #include "tools/trefoil/words.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <fmt/core.h>
 #include <memory>
 #include <string>
@@ -113,12 +112,7 @@ void add_record(CLI::App& app) {
       ->capture_default_str();
   command->add_option("-d,--duration", given->seconds, "end after that many seconds")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.01, 1e7))
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            return std::isnan(std::strtod(text.c_str(), nullptr)) ? "not a number" : std::string();
-          },
-          ""));
+      ->check(number(0.01, 1e7));
   command->add_flag(
       "--slab", given->options.slab,
       "watch the slab allocator too: exact ends of open files, at a price on servers");

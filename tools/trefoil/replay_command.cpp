@@ -8,6 +8,7 @@
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/table.hpp"
+#include "tools/trefoil/usage.hpp"
 
 #include <fmt/core.h>
 #include <memory>
@@ -249,23 +250,23 @@ void add_replay(CLI::App& app) {
   ids.reserve(machine::designs.size());
   for (const machine::design& d : machine::designs) ids.emplace_back(d.id);
   command->add_option("--design", given->designs, "only this one (may be repeated)")
-      ->check(CLI::IsMember(ids))
+      ->check(one_of(ids))
       ->allow_extra_args(false);
   command
       ->add_option("--worker-delay-us", given->worker_delay_us,
                    "how long deferred drops wait, if the recording shows no worker")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
+      ->check(whole_number(0, 1'000'000'000))
       ->capture_default_str();
   command->add_option("--pgd-bytes", given->page_directory_bytes, "size of a page directory")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
+      ->check(whole_number(1, 1'000'000'000))
       ->capture_default_str();
   command->add_option("--identity-bytes", given->identity_bytes, "size of an mm_struct alone")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
+      ->check(whole_number(1, 1'000'000'000))
       ->capture_default_str();
   command
       ->add_option("--threads", given->threads,
                    "how many designs to play at once (if not given: one per CPU)")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1024}));
+      ->check(whole_number(1, 1024));
   command->add_flag("--json", given->as_json, "as JSON");
   command->footer(examples);
   command->callback([given] { run(*given); });

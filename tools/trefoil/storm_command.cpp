@@ -7,10 +7,12 @@
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/table.hpp"
+#include "tools/trefoil/usage.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <fmt/core.h>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -221,18 +223,19 @@ void add_storm(CLI::App& app) {
   machine::storm_options& options = given->options;
   command
       ->add_option("--cpus", options.cpus, "CPUs on which processes run; an attacker has one more")
-      ->check(CLI::Range(1U, machine::most_cpus))
+      ->check(whole_number(1, machine::most_cpus))
       ->capture_default_str();
   command->add_option("--processes", options.size.processes, "processes, under each design")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}))
+      ->check(whole_number(1, 100'000'000))
       ->capture_default_str();
   std::vector<std::string> ids;
   ids.reserve(machine::designs.size());
   for (const machine::design& d : machine::designs) ids.emplace_back(d.id);
   command->add_option("--design", given->designs, "only this one (may be repeated)")
-      ->check(CLI::IsMember(ids))
+      ->check(one_of(ids))
       ->allow_extra_args(false);
   command->add_option("--seed", options.size.seed, "of what processes do; not of when")
+      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
       ->capture_default_str();
   command->add_flag("--json", given->as_json, "as JSON");
   command->footer(examples);
