@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "machine/holder.hpp"
 #include "machine/peak_by_holder.hpp"
@@ -44,8 +45,8 @@ class ledger {
     dead_peak_ =
         std::max<std::int64_t>(dead_peak_, dead_);  // here, so that what lasts no time is no peak
     bare_peak_ = std::max<std::int64_t>(bare_peak_, bare_);
-    page_directory_ns_ += passed * dead_;
-    identity_ns_ += passed * bare_;
+    add_up(page_directory_ns_, passed, dead_);
+    add_up(identity_ns_, passed, bare_);
     counted_ns_ += passed;
     now_ns_ = now_ns;
   }
@@ -135,6 +136,14 @@ class ledger {
   [[nodiscard]] std::int64_t exec_states() const noexcept { return exec_states_; }
 
  private:
+  /// Stays at the greatest number there is: a recording may claim to be 31 years long.
+  static void add_up(std::int64_t& sum, std::int64_t ns, std::int64_t times) noexcept {
+    std::int64_t more = 0;
+    if (__builtin_mul_overflow(ns, times, &more) || __builtin_add_overflow(sum, more, &sum)) {
+      sum = std::numeric_limits<std::int64_t>::max();
+    }
+  }
+
   const flavour flavour_;
   bool paused_ = false;
   bool timed_ = false;

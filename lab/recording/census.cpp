@@ -20,6 +20,10 @@ enum : std::uint8_t {
   rcu_done = 32,  // task: rcu_put
 };
 
+// Ids that are handed out in order fill their pages. Those that are not, in a file that was made to harm,
+// must not take hundreds of bytes each.
+constexpr std::size_t most_pages(std::size_t known) { return 4096 + known / 8; }
+
 }  // namespace
 
 std::int64_t census::events() const noexcept {
@@ -35,6 +39,12 @@ bool census::name(kind_of_object& kind, std::uint32_t number) {
   if (number < kind.floor) return refuse(kind, number, "belongs to an earlier segment");
   kind.top = std::max(kind.top, std::int64_t{number} + 1);
   std::uint8_t& state = kind.lives[number];
+  if (!(state & seen)) {
+    ++kind.known;
+    if (kind.lives.pages() > most_pages(kind.known)) {
+      return refuse(kind, number, "is too far from the others: ids count up");
+    }
+  }
   if (state & freed) ++named_after_free_;
   state |= seen;
   return true;
@@ -107,6 +117,7 @@ void census::close(kind_of_object& kind) {
     if (!(state & freed)) ++kind.total.outliving;
   });
   kind.lives.clear();
+  kind.known = 0;
   kind.floor = kind.top;
 }
 

@@ -5,10 +5,10 @@
 // appear without a birth and stay without an end; what no loss explains is refused:
 //   an alloc of an id that is known already        (the id is reused)
 //   a second task_exit, exit_mm, exit_mmap, rcu_put or free of the same object
-//   an id of an earlier segment
+//   an id of an earlier segment, and ids by the thousand that are far from each other
 // An event that names an object after its free is odd but only counted.
 //
-// Memory: one byte per id of the current segment.
+// Memory: one byte per id of the current segment; never more than some 40.
 #ifndef TREFOIL_LAB_RECORDING_CENSUS_HPP
 #define TREFOIL_LAB_RECORDING_CENSUS_HPP
 
@@ -16,6 +16,7 @@
 #include "lab/recording/life_table.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -60,6 +61,7 @@ class census {
   struct kind_of_object {
     char letter;
     life_table lives{};
+    std::size_t known = 0;  // of this segment
     population total{};
     std::int64_t floor = 0;  // ids below belong to earlier segments
     std::int64_t top = 0;    // ids from here up are unknown

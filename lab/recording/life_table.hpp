@@ -36,7 +36,10 @@ class life_table {
   void clear() {
     low_.clear();
     high_.clear();
+    pages_ = 0;
   }
+
+  std::size_t pages() const noexcept { return pages_; }
 
  private:
   static constexpr std::size_t page_size = 256;
@@ -46,14 +49,19 @@ class life_table {
   page& make(std::size_t which) {
     if (which >= low_pages) {
       auto& one = high_[which];
-      if (!one) one = std::make_unique<page>();
+      if (!one) {
+        one = std::make_unique<page>();
+        ++pages_;
+      }
       return *one;
     }
+    ++pages_;
     if (which >= low_.size()) low_.resize(which + 1);
     low_[which] = std::make_unique<page>();
     return *low_[which];
   }
 
+  std::size_t pages_ = 0;
   std::vector<std::unique_ptr<page>> low_;
   std::unordered_map<std::size_t, std::unique_ptr<page>> high_;
 };

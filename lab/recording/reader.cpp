@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/reader.hpp"
 
-#include "lab/recording/limits.hpp"
+#include "lab/recording/most.hpp"
 #include "lab/recording/recording_file.hpp"
 #include "lab/recording/schema.hpp"
 

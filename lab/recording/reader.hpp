@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a recording, event by event, in bounded memory (limits.hpp), and believes nothing: tables that are
+// Reads a recording, event by event, in bounded memory (most.hpp), and believes nothing: tables that are
 // tables, rows in time order, none missing, each of a known kind with the objects of its kind, lives as
 // `census` allows them.
 #ifndef TREFOIL_LAB_RECORDING_READER_HPP

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/recorder_tables.hpp"
 
-#include "lab/recording/limits.hpp"
+#include "lab/recording/most.hpp"
 #include "lab/recording/table_rows.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/recording/writer.hpp"
 
+#include "lab/recording/most.hpp"
 #include "lab/recording/schema.hpp"
 
 #include <string_view>
@@ -62,7 +63,13 @@ void recording_writer::append(const event& e) {
   last_ns_ = e.time_ns;
   ++events_;
 
-  rows_->append(e, places_.intern(place_of(e)));
+  const place_table::number where = places_.intern(place_of(e));
+  if (where >= most::places) {
+    throw error(fault::input, file_.path() + ": event " + std::to_string(events_) + ": more than " +
+                                  std::to_string(most::places) +
+                                  " different places, so nobody could read it");
+  }
+  rows_->append(e, where);
 }
 
 void recording_writer::begin_segment() { end_segment(); }

@@ -37,8 +37,8 @@ std::vector<const machine::design*> with_recorded(const std::vector<const machin
 design_figures figures_of(const world& w, const replay_result& result,
                           const replay_options& options) {
   const machine::ledger& ledger = w.host.figures();
-  const auto byte_seconds = [](std::int64_t ns, std::int64_t bytes) {
-    return static_cast<double>(ns) * 1e-9 * static_cast<double>(bytes);
+  const auto byte_seconds = [](double ns, std::int64_t bytes) {
+    return ns * 1e-9 * static_cast<double>(bytes);
   };
   design_figures f;
   f.design = &w.host.lifetimes();
@@ -46,17 +46,19 @@ design_figures figures_of(const world& w, const replay_result& result,
     f.deferred[i] = ledger.deferrals(static_cast<machine::sampled>(i));
   }
   f.async_mmput = ledger.async_mmputs();
-  const std::int64_t dead_ns = ledger.dead_page_directory_ns();
-  const auto mean = [&](std::int64_t ns) {
+  // Whole numbers of that size are exact here, too, up to some months of them.
+  const auto dead_ns = static_cast<double>(ledger.dead_page_directory_ns());
+  const auto mean = [&](double ns) {
     const auto all = static_cast<double>(result.duration_ns);
-    return all > 0 ? static_cast<double>(ns) / all : 0;
+    return all > 0 ? ns / all : 0;
   };
   f.dead_mean = mean(dead_ns);
   f.dead_peak = ledger.dead_peak();
   f.pgd_byte_seconds_dead = byte_seconds(dead_ns, options.page_directory_bytes);
-  std::int64_t answered_for = 0;
+  double answered_for = 0;
   for (std::size_t i = 0; i < machine::holder_kinds; ++i) {
-    const std::int64_t ns = ledger.dead_page_directory_ns(static_cast<machine::holder>(i));
+    const auto ns =
+        static_cast<double>(ledger.dead_page_directory_ns(static_cast<machine::holder>(i)));
     f.dead_mean_by[i] = mean(ns);
     f.pgd_byte_seconds_dead_by[i] = byte_seconds(ns, options.page_directory_bytes);
     answered_for += ns;
@@ -66,7 +68,8 @@ design_figures figures_of(const world& w, const replay_result& result,
   f.dead_mean_held_at_end = mean(dead_ns - answered_for);
   f.pgd_byte_seconds_held_at_end =
       byte_seconds(dead_ns - answered_for, options.page_directory_bytes);
-  f.identity_byte_seconds = byte_seconds(ledger.bare_identity_ns(), options.identity_bytes);
+  f.identity_byte_seconds =
+      byte_seconds(static_cast<double>(ledger.bare_identity_ns()), options.identity_bytes);
   f.identity_peak = ledger.bare_peak();
   f.deferred_wait_ns = summary(w.host.deferred_wait_ns());
   f.fail_open_ns = summary(w.open_window_ns);

@@ -22,6 +22,12 @@ constexpr std::size_t chunk = std::size_t{64} << 10;
 
 [[noreturn]] void fail(const std::string& what) { throw error(fault::input, what); }
 
+// A signal is all that ends the wait for who writes into a pipe, and the signals that are heard ask to stop.
+[[noreturn]] void fail(int code) {
+  if (code == EINTR) throw error(fault::interrupted, "interrupted, nothing written");
+  fail(std::generic_category().message(code));
+}
+
 bool is_gzip(std::span<const char> begin) {
   return begin.size() >= 2 && begin[0] == '\x1f' && begin[1] == '\x8b';
 }
@@ -43,7 +49,7 @@ struct byte_source::inflater {
 
 byte_source::byte_source(const std::string& path)
     : storage_(std::make_unique<char[]>(chunk)), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (fd_.get() < 0) fail(std::generic_category().message(errno));
+  if (fd_.get() < 0) fail(errno);
   struct stat facts {};
   if (::fstat(fd_.get(), &facts) == 0 && S_ISREG(facts.st_mode)) {
     size_ = static_cast<std::uint64_t>(facts.st_size);
@@ -73,8 +79,7 @@ bool byte_source::refill() {
   std::size_t filled = 0;
   while (filled < 2) {  // a pipe may give single bytes, and is_gzip wants two
     const ssize_t got = ::read(fd_.get(), storage_.get() + filled, chunk - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(std::generic_category().message(errno));
+    if (got < 0) fail(errno);
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
   }

@@ -3,12 +3,12 @@
 
 #include "lab/error.hpp"
 #include "lab/recording/census.hpp"
+#include "lab/recording/most.hpp"
 #include "lab/recording/writer.hpp"
 #include "lab/tsv/parser.hpp"
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <system_error>
 
 namespace trefoil::lab {
@@ -34,10 +34,9 @@ class shift {
   }
 
   bool possible(std::int64_t rounds) const {
-    const std::int64_t most = std::max({mm_, task_, files_, sighand_, std::int64_t{1}});
-    return rounds <= std::int64_t{mm_id::none} / most &&
-           rounds <=
-               std::numeric_limits<std::int64_t>::max() / std::max<std::int64_t>(round_ns_, 1);
+    const std::int64_t all = std::max({mm_, task_, files_, sighand_, std::int64_t{1}});
+    return rounds <= most::segments && rounds <= std::int64_t{mm_id::none} / all &&
+           rounds <= most::time_ns / std::max<std::int64_t>(round_ns_, 1);
   }
 
   void apply(event& e, std::int64_t round) const {

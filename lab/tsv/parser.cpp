@@ -2,6 +2,7 @@
 #include "lab/tsv/parser.hpp"
 
 #include "lab/error.hpp"
+#include "lab/recording/most.hpp"
 #include "lab/tsv/numbers.hpp"
 #include "lab/tsv/objects.hpp"
 #include "lab/tsv/word_table.hpp"
@@ -76,6 +77,21 @@ void tsv_parser::refuse(const fields& from, std::size_t column, const char* what
   fail(std::string(columns[column]) + ": " + what + ' ' + quoted(from[column]));
 }
 
+// A recording with more of them, or longer ones, could not be read.
+template <class Id>
+Id tsv_parser::intern(const fields& from, std::size_t column, dictionary<Id>& to,
+                      std::int64_t most_names, std::size_t most_bytes) const {
+  if (from[column].size() > most_bytes) {
+    refuse(from, column, ("longer than " + std::to_string(most_bytes) + " bytes:").c_str());
+  }
+  const Id name = to.intern(from[column]);
+  if (static_cast<std::int64_t>(to.size()) > most_names) {
+    refuse(from, column,
+           ("one more than " + std::to_string(most_names) + " different ones:").c_str());
+  }
+  return name;
+}
+
 // Moves what is left to the front and reads on. False: the file has ended.
 bool tsv_parser::fill() {
   if (exhausted_) return false;
@@ -87,6 +103,7 @@ bool tsv_parser::fill() {
     end_ += got;
     exhausted_ = got == 0;
   } catch (const error& e) {
+    if (e.whose() == fault::interrupted) throw error(e.whose(), path_ + ": " + e.what());
     ++line_;  // what is wrong is behind the last whole line
     fail(e.what());
   }
@@ -213,9 +230,11 @@ void tsv_parser::parse_circumstances(const fields& from, event& e) {
   if (!parse_number_or_none(from[mm_count], e.mm_count)) refuse(from, mm_count, "bad number");
   if (!parse_number_or_none(from[subj], e.subject)) refuse(from, subj, "bad number");
 
-  e.comm = names_->comms.intern(from[comm]);
+  e.comm = intern(from, comm, names_->comms, most::comms, most::comm_bytes);
   if (from[route].empty()) refuse(from, route, "empty");
-  if (from[route] != "-") e.route = names_->routes.intern(from[route]);
+  if (from[route] != "-") {
+    e.route = intern(from, route, names_->routes, most::routes, most::route_bytes);
+  }
 }
 
 }  // namespace trefoil::lab

@@ -49,6 +49,9 @@ class tsv_parser {
   void split(std::string_view line, fields& to) const;
   void parse_objects(const fields& from, event& e) const;
   void parse_circumstances(const fields& from, event& e);
+  template <class Id>
+  Id intern(const fields& from, std::size_t column, dictionary<Id>& to, std::int64_t most_names,
+            std::size_t most_bytes) const;
   [[noreturn]] void refuse(const fields& from, std::size_t column, const char* what) const;
 
   std::string path_;

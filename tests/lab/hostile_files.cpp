@@ -18,6 +18,7 @@
 #include <sqlite3.h>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <vector>
 
 namespace trefoil::lab {
@@ -341,6 +342,59 @@ TEST_F(Hostile, TakesNoMemoryForGreatNumbers) {
     both("changed");
     EXPECT_EQ(tried({"replay", path("changed")}).status, 0);
   }
+}
+
+// Ids count up, and cost a byte each; far from each other they would cost hundreds.
+TEST_F(Hostile, DoesNotScatterItsIds) {
+  EXPECT_EQ(
+      refused_after("DELETE FROM event; DELETE FROM segment; WITH RECURSIVE n(i) AS (SELECT 1 "
+                    "UNION ALL SELECT i + 1 FROM n LIMIT 20000) INSERT INTO event (event, "
+                    "time_ns, kind, place, pid, mm) SELECT i, i, 0, 0, 1, i * 1000 FROM n; "
+                    "INSERT INTO segment VALUES (1, 1, 20000, 0, 20000)"),
+      "event 4682: m4682000 is too far from the others: ids count up\n");
+}
+
+// Text that no recording should be made of, however much of it there is.
+TEST_F(Hostile, IsNotImported) {
+  const auto line = [&](const std::string& comm, const std::string& route) {
+    return row("1", "oom", "t9", "-", "0\t7\t" + comm + "\ttask\tuser\t-1\t-1\t-1\t" + route);
+  };
+  const auto refused_text = [&](const std::string& file) {
+    const std::string all = tried({"import", path(file), "-o", path("none")}).err;
+    const std::string begin = "trefoil: " + path(file) + ":";
+    EXPECT_TRUE(all.starts_with(begin)) << all;
+    EXPECT_FALSE(std::filesystem::exists(path("none")));
+    return all.substr(std::min(all.size(), begin.size()));
+  };
+  write("comm", header + line(std::string(65, 'x'), "-"));
+  EXPECT_EQ(refused_text("comm"),
+            "2: comm: longer than 64 bytes: '" + std::string(40, 'x') + "...'\n");
+  write("route", header + line("sh", std::string(1025, 'x')));
+  EXPECT_TRUE(refused_text("route").starts_with("2: route: longer than 1024 bytes: '"));
+  write("line", header + std::string(std::size_t{1} << 20, 'x'));
+  EXPECT_EQ(refused_text("line"), "2: the line is longer than 65536 bytes\n");
+  write_gzip("bomb", header + std::string(std::size_t{64} << 20, '\0'));
+  EXPECT_EQ(refused_text("bomb"), "2: the line is longer than 65536 bytes\n");
+  std::string names = header;
+  for (int i = 0; i < 262145; ++i) names += line(std::to_string(i), "-");
+  write_gzip("names", names);
+  EXPECT_EQ(refused_text("names"), "262146: comm: one more than 262144 different ones: '262144'\n");
+}
+
+// Who waits for a pipe into which nobody writes can be asked to stop.
+TEST_F(Hostile, IsNotWaitedForWhenSomebodyAsksToStop) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const pid_t tool =
+      start({"import", path("pipe"), "-o", path("none")}, [] { ::alarm(hang_seconds); });
+  const int other_end = ::open(path("pipe").c_str(), O_WRONLY);  // once it reads
+  ASSERT_GE(other_end, 0);
+  const std::string stat = "/proc/" + std::to_string(tool) + "/stat";
+  while (content(stat).find(") S ") == std::string::npos) ::usleep(1000);
+  ::kill(tool, SIGTERM);
+  const outcome result = wait(tool);
+  ::close(other_end);
+  EXPECT_EQ(result.status, 128 + SIGTERM);
+  EXPECT_EQ(result.err, "trefoil: " + path("pipe") + ": interrupted, nothing written\n");
 }
 
 // Also before its first event is read: a schema may be long.

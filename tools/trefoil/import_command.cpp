@@ -2,7 +2,7 @@
 #include "tools/trefoil/commands.hpp"
 
 #include "lab/limits.hpp"
-#include "lab/recording/limits.hpp"
+#include "lab/recording/most.hpp"
 #include "lab/tsv/import.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"

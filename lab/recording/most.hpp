@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much of each thing a recording may hold, events aside: so that a file that was made to harm costs
 // little memory, and what is written can be read. docs/recording.md tells them.
-#ifndef TREFOIL_LAB_RECORDING_LIMITS_HPP
-#define TREFOIL_LAB_RECORDING_LIMITS_HPP
+#ifndef TREFOIL_LAB_RECORDING_MOST_HPP
+#define TREFOIL_LAB_RECORDING_MOST_HPP
 
 #include <cstddef>
 #include <cstdint>
