@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <memory>
+#include <new>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -41,7 +42,8 @@ int create(int folder, const std::string& name) {
 // All of it, by as few system calls as any file system has.
 int copy(int from, int to) {
   constexpr std::size_t at_once = std::size_t{1} << 20;
-  const std::unique_ptr<char[]> buffer = std::make_unique<char[]>(at_once);
+  const std::unique_ptr<char[]> buffer(new (std::nothrow) char[at_once]);
+  if (!buffer) return ENOMEM;
   for (off_t at = 0;;) {
     const ssize_t got = ::pread(from, buffer.get(), at_once, at);
     if (got < 0 && errno == EINTR) continue;
@@ -88,10 +90,11 @@ draft::draft(int folder, const std::string& name) {
   }
   folder_.emplace(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
   const int code = with_part_name(name, [&](const std::string& part) {
+    std::string noted = part;  // first: a name that could not be noted would stay
     const int named = create(folder, part);
     if (named < 0) return errno;
     file_.emplace(named);
-    part_ = part;
+    part_ = std::move(noted);
     return 0;
   });
   if (code != 0) throw std::system_error(code, std::generic_category());
@@ -126,6 +129,7 @@ int draft::link_to(int folder, const std::string& name) const {
 }
 
 int draft::copy_to(int folder, const std::string& name) {
+  std::string noted = name;
   const int to = create(folder, name);
   if (to < 0) return errno;
   lab::descriptor made(to);
@@ -139,7 +143,7 @@ int draft::copy_to(int folder, const std::string& name) {
   remove_part();
   file_.emplace(std::move(made));
   folder_.emplace(std::move(there));
-  part_ = name;
+  part_ = std::move(noted);
   return 0;
 }
 
@@ -149,10 +153,11 @@ int draft::take_part_name(int folder, const std::string& name) {
     if (part_.empty()) {
       lab::descriptor there(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
       if (there.get() < 0) return errno;
+      std::string noted = part;
       const int code = link_to(folder, part);
       if (code == 0) {
         folder_.emplace(std::move(there));
-        part_ = part;
+        part_ = std::move(noted);
       }
       if (code == 0 || code == EEXIST || code == ENAMETOOLONG) return code;
     }

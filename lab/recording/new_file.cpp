@@ -106,6 +106,8 @@ int new_file::replace_in(int folder) {
   const std::string& name = path_.name();
   if (const int code = draft_.take_part_name(folder, name); code != 0) return code;
   const std::string old = old_name(name);
+  std::string older =
+      path_.beside(old);  // before anything is renamed: what comes after cannot fail
   if (what_ == if_there::keep) {
     if (::renameat(folder, name.c_str(), folder, old.c_str()) != 0) return errno;
   }
@@ -117,7 +119,7 @@ int new_file::replace_in(int folder) {
     return code;
   }
   draft_.let_go();
-  if (what_ == if_there::keep) older_ = path_.beside(old);
+  if (what_ == if_there::keep) older_ = std::move(older);
   return 0;
 }
 

@@ -14,6 +14,7 @@ INFORMS = re.compile(r"record: ")
 EXCUSED = {
     "Fatal glibc error: failed to register TLS destructor: out of memory":
         "glibc ends a program that cannot note a thread-local destructor (32 bytes, once a thread)",
+    "(urcu.c:smp_mb_master": "liburcu ends a program that the kernel refuses a barrier",
     "Something wrong in libelf": "libelf keeps what it has begun when memory ends",
 }
 # What the JSON library has begun when memory ends it does not give back; the program ends, too.
@@ -25,7 +26,8 @@ def excuse(subject, result):
     for line, reason in EXCUSED.items():
         if line in result.stderr:
             return reason
-    if ended_at_once(result) and not result.files and result.report["status"] == 1:
+    left = {name for name in result.files if result.files[name] != subject.older}
+    if ended_at_once(result) and not left and result.report["status"] == 1:
         return "out of memory where nobody can be told (a destructor, a thread): the line, and the end at once"
     if "--json" in result.command and result.fault.kind == "allocation" and result.report["status"] == 1:
         if result.stderr.strip() == "trefoil: out of memory" and not result.report["left_open"]:
@@ -52,7 +54,7 @@ def complaints(subject, normal, result):
         found.append(f"status {status}")
     elif status in (1, 2):
         found += of_the_line(result, lines)
-        if subject.output in result.files:
+        if result.files.get(subject.output, subject.older) != subject.older:
             found.append("it failed, and left its output")
     else:
         found.append(f"status {status}")
@@ -91,9 +93,12 @@ def of_the_line(result, lines):
 def of_what_is_left(subject, normal, result, lines):
     found = []
     allowed = {subject.output}
-    if failed_call(result)["name"] in ("unlink", "unlinkat", "rename", "renameat", "renameat2", "linkat"):
-        # It could not do better than to say so.
-        allowed |= {name for name in result.files if any(name in line for line in lines)}
+    if subject.older:
+        allowed.add(subject.output + ".old")
+        if result.report["status"] != 0 and subject.older not in result.files.values():
+            found.append("what had the name before is lost")
+    # A whole recording that could not have its name is kept, and the line says where.
+    allowed |= {name for name in result.files if any(f"it is whole, as {os.sep}" in line and name in line for line in lines)}
     left = [name for name in result.files if name not in allowed]
     if left:
         found.append("left in the folder: " + " ".join(left))

@@ -17,6 +17,7 @@ class Subject:
     program = "trefoil"
     alone = False
     output = None  # the file that it makes
+    older = None  # what has that name before
     fails = True  # if a call of its own does
     threads = 0  # that may have a block each when it ends
 
@@ -59,6 +60,10 @@ class Import(Subject):
     output = "out.trefoil"
 
 
+class Replacing(Import):
+    older = b"what was there before"
+
+
 class Replay(Subject):
     threads = 4
 
@@ -90,9 +95,15 @@ class Record(Subject):
 
     def wrong_result(self, normal, result):
         made = result.files.get(self.output, b"")
-        if not made.startswith(b"SQLite format 3\0") or list(result.files) != [self.output]:
+        if not made.startswith(b"SQLite format 3\0"):
             return "status 0, but there is no recording"
+        if self.older and result.files.get(self.output + ".old") != self.older:
+            return "status 0, but the older file is not kept"
         return None
+
+
+class RecordBeside(Record):
+    older = b"what was there before"
 
 
 class Again(Subject):
@@ -117,10 +128,12 @@ def subjects():
         Again("mechanism"),
         Again("mm"),
         Import("import", "import", "@/in.tsv.gz", "-o", "out.trefoil"),
+        Replacing("import-force", "import", "@/in.tsv.gz", "-o", "out.trefoil", "--force"),
         Subject("info", "info", "@/in.trefoil"),
         Subject("info-json", "info", "@/in.trefoil", "--json"),
         Replay("replay", "replay", "@/in.trefoil"),
         Replay("replay-json", "replay", "@/in.trefoil", "--json"),
         Storm("storm", "storm", "--cpus", "2", "--processes", "4"),
         Record("record", "record", "-o", "out.trefoil", "--", "/bin/true"),
+        RecordBeside("record-beside", "record", "-o", "out.trefoil", "--", "/bin/true"),
     ]

@@ -120,6 +120,8 @@ class Bench:
         subject.prepare(self)
         with tempfile.TemporaryDirectory(prefix="trefoil-fault-") as name:
             folder = pathlib.Path(name)
+            if subject.older:
+                (folder / subject.output).write_bytes(subject.older)
             report = self.inputs / f"report-{folder.name}"
             command = [self.program("tests/faults/faults_run"), "--allocations", self.program("tests/faults/libfaults_allocations.so"), "--seconds",
                        str(HANG_SECONDS), "--report", str(report), *fault.arguments(), "--",
