@@ -142,8 +142,10 @@ class TREFOIL_ONE_PER_PROCESS state {
 
 /// Sets the level of the present thread while it lives. Scopes nest; a scope can only lower the
 /// level (a claim of more is a misuse, and ignored). Each scope has its own list of postponed
-/// teardowns and drains it before it closes, so a signal handler never leaves work behind in, nor
-/// picks work up from, what it interrupted.
+/// teardowns, which the drop that began the first of them empties before it returns: a signal handler
+/// neither leaves work in, nor picks work up from, what it interrupted. Closing a scope runs no
+/// teardown. What is still in its list, because scopes inside teardowns have nested too deep
+/// (`deepest_drain`), goes to the list of the scope around it.
 ///
 /// Context: any. Cost: a few loads and stores of thread-local data.
 template <class P>

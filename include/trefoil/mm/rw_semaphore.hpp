@@ -65,7 +65,7 @@ class rw_semaphore {
     }
 
     rw_semaphore& lock_;
-    context::basic_scope<P> below_;  // closes after the lock is released: what it kept runs then
+    context::basic_scope<P> below_;  // closes after the lock is released, as it opens before
   };
 
  public:

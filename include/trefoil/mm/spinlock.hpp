@@ -44,7 +44,7 @@ class spinlock {
     }
 
     spinlock& lock_;
-    context::basic_scope<P> below_;  // closes after the lock is released: what it kept runs then
+    context::basic_scope<P> below_;  // closes after the lock is released, as it opens before
   };
 
  private:
