@@ -201,7 +201,8 @@ TEST_F(Recording, HasToHaveSoundRows) {
             "event 18: m0 belongs to an earlier segment");
   EXPECT_EQ(after("DELETE FROM machine"), "the machine is not described: table machine is empty");
   EXPECT_EQ(after("DELETE FROM comm WHERE comm = 0"), "table comm: row 1 is out of place");
-  EXPECT_EQ(after("UPDATE place SET actor = 7 WHERE place = 0"), "table place: row 0 is wrong: actor is out of its range");
+  EXPECT_EQ(after("UPDATE place SET actor = 7 WHERE place = 0"),
+            "table place: row 0 is wrong: actor is out of its range");
   for (const std::string table : {"event", "machine", "comm", "route", "place", "segment"}) {
     EXPECT_EQ(after(("DROP VIEW readable; DROP TABLE " + table).c_str()),
               "no such table: " + table);
