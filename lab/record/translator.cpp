@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/record/translator.hpp"
 
+#include "lab/recording/most.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -80,7 +82,7 @@ actor translator::who_is(const raw_record& r, std::string_view comm) const {
 event translator::begin(const raw_record& r) const {
   event e;
   const std::string_view comm(r.comm, ::strnlen(r.comm, sizeof r.comm));
-  e.comm = words_->comms.intern(comm);
+  e.comm = words_->comms.intern(comm, most::recorded_comms, most::further_comms);
   e.who = who_is(r, comm);
   e.cpu = r.cpu;
   e.pid = r.pid;

@@ -10,6 +10,10 @@
 namespace trefoil::lab::most {
 
 inline constexpr std::int64_t comms = std::int64_t{1} << 18;
+// A process may take any name, as often as it likes. Of more than these the recorder keeps none apart: so
+// there is room for the places that names are part of, and what was recorded can be read.
+inline constexpr std::size_t recorded_comms = std::size_t{1} << 14;
+inline constexpr const char* further_comms = "(further names)";
 inline constexpr std::int64_t routes = std::int64_t{1} << 16;
 inline constexpr std::int64_t places = std::int64_t{1} << 20;
 inline constexpr std::int64_t segments = std::int64_t{1} << 20;

@@ -35,6 +35,12 @@ class dictionary {
     return recent_[slot] = found->second;
   }
 
+  // Of a name that would be one more than `most`, `rest` takes the place.
+  Id intern(std::string_view text, std::size_t most, std::string_view rest) {
+    if (size() + 1 < most || index_.contains(text)) return intern(text);
+    return intern(rest);
+  }
+
   std::string_view text(Id name) const { return texts_[name.value()]; }
   std::size_t size() const { return texts_.size(); }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the recorder makes of the kernel's records, without a kernel.
+#include "lab/recording/most.hpp"
 #include "tests/lab/record_translation.hpp"
 
 #include <gtest/gtest.h>
@@ -32,6 +33,22 @@ TEST_F(RecordTranslator, TellsABirthOnce) {
   late.born_ns = 90;
   add(late);
   EXPECT_EQ(told(), "task_alloc, mm_alloc 0, fork 0, exit_mmap 0, ");
+}
+
+// Else nobody could read the recording of a machine where something takes a new name every time.
+TEST_F(RecordTranslator, KeepsOnlySoManyNamesApart) {
+  for (std::size_t i = 0; i < most::recorded_comms + 10; ++i) {
+    raw_record r = record_of(raw_exit_mmap, 100 + i, 0x1000 + 16 * i);
+    std::strcpy(r.comm, std::to_string(i).c_str());
+    add(r);
+  }
+  raw_record known = record_of(raw_exit_mmap, 1'000'000, 0x100);
+  std::strcpy(known.comm, "3");
+  add(known);
+  told();
+  EXPECT_EQ(words_.comms.size(), most::recorded_comms);
+  EXPECT_EQ(words_.comms.text(events_.back().comm), "3");
+  EXPECT_EQ(words_.comms.text(events_[events_.size() - 3].comm), most::further_comms);
 }
 
 TEST_F(RecordTranslator, TellsOfAnExecThatFailed) {
