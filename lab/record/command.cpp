@@ -25,10 +25,19 @@ namespace {
               "record: " + what + ": " + std::generic_category().message(code) + limit_hint(code));
 }
 
-std::array<int, 2> make_pipe() {
+using both_ends = std::array<descriptor, 2>;
+
+both_ends make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("pipe", errno);
-  return ends;
+  return {descriptor(ends[0]), descriptor(ends[1])};
+}
+
+// A socket: to write to it when the child is gone is no signal.
+both_ends make_gate() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) fail("socket", errno);
+  return {descriptor(ends[0]), descriptor(ends[1])};
 }
 
 [[noreturn]] void run_child(std::vector<char*>& words, int gate, int complaint,
@@ -43,7 +52,9 @@ std::array<int, 2> make_pipe() {
     inherited_signals::of_this_process().give_back();
     ::execvp(words.front(), words.data());
     code = errno;
-  } catch (const error&) { code = EPERM; }
+  } catch (const error&) { code = EPERM; } catch (...) {
+    code = ENOMEM;
+  }  // nothing of the recorder may go on in this process
   static_cast<void>(!::write(complaint, &code, sizeof code));
   ::_exit(127);
 }
@@ -58,42 +69,38 @@ command::command(children& ours, const std::vector<std::string>& words,
   pointers.reserve(copies.size() + 1);
   for (std::string& one : copies) pointers.push_back(one.data());
   pointers.push_back(nullptr);
-  std::array<int, 2> gate{};  // a socket: to write to it when the child is gone is no signal
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate.data()) != 0) fail("socket", errno);
-  const auto complaint = make_pipe();
+  both_ends gate = make_gate();
+  both_ends complaint = make_pipe();
   // In the child until it is the program: a signal that comes before is for that.
   const signals_blocked meanwhile;
   child_ = fork_for(name_);
   if (child_ == 0) {
-    ::close(gate[1]);
+    ::close(gate[1].get());
     if (to_stderr) ::dup2(STDERR_FILENO, STDOUT_FILENO);
-    run_child(pointers, gate[0], complaint[1], on_behalf_of);
+    run_child(pointers, gate[0].get(), complaint[1].get(), on_behalf_of);
   }
   children_.keep(child_);
-  ::close(gate[0]);
-  ::close(complaint[1]);
-  gate_ = gate[1];
-  complaint_ = complaint[0];
+  gate_.emplace(std::move(gate[1]));
+  complaint_.emplace(std::move(complaint[0]));
 }
 
 command::~command() {
-  if (gate_ >= 0) {
-    ::close(gate_);
+  if (gate_) {
+    gate_.reset();
     ends_within(std::chrono::seconds(1));
   } else {
     send(SIGTERM);
   }
-  if (complaint_ >= 0) ::close(complaint_);
 }
 
 void command::let_go() {
   const char go = 1;
-  if (::send(gate_, &go, 1, MSG_NOSIGNAL) != 1) fail(name_, errno);
-  ::close(std::exchange(gate_, -1));
+  if (::send(gate_->get(), &go, 1, MSG_NOSIGNAL) != 1) fail(name_, errno);
+  gate_.reset();
   // The other end closes by itself when the program begins.
   int code = 0;
   ssize_t got = 0;
-  while ((got = ::read(complaint_, &code, sizeof code)) < 0 && errno == EINTR) {}
+  while ((got = ::read(complaint_->get(), &code, sizeof code)) < 0 && errno == EINTR) {}
   if (got == sizeof code) { fail("cannot start " + name_, code); }
 }
 

@@ -4,6 +4,7 @@
 #ifndef TREFOIL_LAB_RECORD_COMMAND_HPP
 #define TREFOIL_LAB_RECORD_COMMAND_HPP
 
+#include "lab/descriptor.hpp"
 #include "lab/record/children.hpp"
 #include "lab/record/privileges.hpp"
 
@@ -41,8 +42,8 @@ class command {
   children& children_;
   std::string name_;
   pid_t child_ = -1;
-  int gate_ = -1;
-  int complaint_ = -1;
+  std::optional<descriptor> gate_;  // until it is let go
+  std::optional<descriptor> complaint_;
 };
 
 }  // namespace trefoil::lab

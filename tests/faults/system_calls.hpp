@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <cerrno>
@@ -230,6 +231,9 @@ inline std::vector<way> system_call::ways() const {
       }
     case SYS_ioctl:
       return {fails(arguments[1] == TIOCGWINSZ || arguments[1] == TCGETS ? ENOTTY : EBUSY)};
+    case SYS_wait4:  // one that does not wait is not interrupted
+      if ((arguments[2] & WNOHANG) != 0) return {};
+      break;
     case SYS_futex: {  // to wake is never refused; to wait may be interrupted
       const auto operation = arguments[1] & 0x7f;  // FUTEX_CMD_MASK
       return operation == 0 || operation == 9 ? std::vector<way>{fails(EINTR)} : std::vector<way>{};
