@@ -10,7 +10,7 @@
 namespace trefoil::lab {
 
 inline std::string system_reason(int code) {
-  const std::string words = std::generic_category().message(code);
+  std::string words = std::generic_category().message(code);
   switch (code) {
     case EFBIG: return words + "; see ulimit -f";
     case ENOSPC:

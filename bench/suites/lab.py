@@ -58,7 +58,7 @@ def import_all(samples: list[Path], folder: Path) -> tuple[int, float]:
     events, seconds = 0, 0.0
     for sample in samples:
         done = tool("import", str(sample), "-o", str(recording_of(sample, folder)),
-                    "--repeat", str(REPEAT))
+                    "--force", "--repeat", str(REPEAT))
         written = re.search(r": (\d+) events$", done.err, re.M)
         if written is None:
             raise Failure(f"trefoil import {sample.name} does not say how many events")

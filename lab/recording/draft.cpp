@@ -24,7 +24,8 @@ int with_part_name(const std::string& name, Make make) {
   std::string stem = name;
   for (int attempt = 0; attempt <= 100; ++attempt) {
     const std::string more = attempt == 0 ? "" : "-" + std::to_string(attempt);
-    const std::string part = stem + ".part-" + std::to_string(::getpid()) + more;
+    std::string part = stem;
+    part.append(".part-").append(std::to_string(::getpid())).append(more);
     const int code = make(part);
     if (code == ENAMETOOLONG && stem == name) {  // that of the file is as long as names can be
       stem = "trefoil";
@@ -85,15 +86,15 @@ draft::draft(int folder, const std::string& name) {
   // file with a name tells as well.
   const int nameless = ::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, by_umask);
   if (nameless >= 0) {
-    file_.emplace(nameless);
+    file_ = lab::descriptor(nameless);
     return;
   }
-  folder_.emplace(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
+  folder_ = lab::descriptor(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
   const int code = with_part_name(name, [&](const std::string& part) {
     std::string noted = part;  // first: a name that could not be noted would stay
     const int named = create(folder, part);
     if (named < 0) return errno;
-    file_.emplace(named);
+    file_ = lab::descriptor(named);
     part_ = std::move(noted);
     return 0;
   });
@@ -103,7 +104,7 @@ draft::draft(int folder, const std::string& name) {
 draft::~draft() { remove_part(); }
 
 void draft::remove_part() noexcept {
-  if (folder_ && has_part_name_in(folder_->get())) ::unlinkat(folder_->get(), part_.c_str(), 0);
+  if (has_part_name_in(folder_.get())) ::unlinkat(folder_.get(), part_.c_str(), 0);
   part_.clear();
 }
 
@@ -141,8 +142,8 @@ int draft::copy_to(int folder, const std::string& name) {
     return code;
   }
   remove_part();
-  file_.emplace(std::move(made));
-  folder_.emplace(std::move(there));
+  file_ = std::move(made);
+  folder_ = std::move(there);
   part_ = std::move(noted);
   return 0;
 }
@@ -156,7 +157,7 @@ int draft::take_part_name(int folder, const std::string& name) {
       std::string noted = part;
       const int code = link_to(folder, part);
       if (code == 0) {
-        folder_.emplace(std::move(there));
+        folder_ = std::move(there);
         part_ = std::move(noted);
       }
       if (code == 0 || code == EEXIST || code == ENAMETOOLONG) return code;

@@ -8,7 +8,6 @@
 
 #include "lab/descriptor.hpp"
 
-#include <optional>
 #include <string>
 
 namespace trefoil::lab {
@@ -21,7 +20,7 @@ class draft {
   draft(const draft&) = delete;
   draft& operator=(const draft&) = delete;
 
-  int descriptor() const noexcept { return file_->get(); }
+  int descriptor() const noexcept { return file_.get(); }
 
   // Content that a power cut leaves.
   int sync() const;
@@ -42,8 +41,8 @@ class draft {
   int copy_to(int folder, const std::string& name);
   void remove_part() noexcept;
 
-  std::optional<lab::descriptor> file_;
-  std::optional<lab::descriptor> folder_;  // of the part
+  lab::descriptor file_{-1};
+  lab::descriptor folder_{-1};  // of the part
   std::string part_;
 };
 

@@ -32,15 +32,6 @@ class record_run : public tool_run {
     ASSERT_TRUE(comes_true([this, recorder] { return writes(recorder); }));
   }
 
-  // Within 30 s: what takes longer hangs.
-  template <class Condition>
-  static bool comes_true(Condition condition) {
-    for (int i = 0; i < 3000; ++i, ::usleep(10'000)) {
-      if (condition()) return true;
-    }
-    return false;
-  }
-
   // A set of signals or capabilities in /proc/PID/status ("SigCgt:"); empty if there is none.
   static std::uint64_t set_of(pid_t who, const std::string& name) {
     std::ifstream status("/proc/" + std::to_string(who) + "/status");

@@ -364,7 +364,7 @@ TEST_F(Tool, Storms) {
 TEST_F(Tool, LeavesNothingWhenItIsInterrupted) {
   const std::string from = write("x.tsv", one_life());
   const pid_t child = start({"import", from, "-o", path("x.trefoil"), "--repeat", "1000000"});
-  while (!writes(child)) ::usleep(1000);
+  EXPECT_TRUE(comes_true([&] { return writes(child); }));
   ::kill(child, SIGINT);
   const outcome result = wait(child);
   EXPECT_EQ(result.status, 128 + SIGINT);

@@ -69,6 +69,15 @@ class tool_run : public files {
             content(streams_.path("out")), content(streams_.path("err"))};
   }
 
+  // Within 30 s: what takes longer hangs.
+  template <class Condition>
+  static bool comes_true(Condition condition) {
+    for (int i = 0; i < 3000; ++i, ::usleep(10'000)) {
+      if (condition()) return true;
+    }
+    return false;
+  }
+
   // It has begun to write its file: one that it has open in the test's folder has no name, or not yet
   // its own.
   bool writes(pid_t who) const {
