@@ -180,12 +180,16 @@ std::string in_words(std::uint64_t bytes) {
   return bytes < few ? std::to_string(bytes >> 10) + " KiB" : std::to_string(bytes >> 20) + " MiB";
 }
 
+std::string memory_hint() {
+  return hint(tightest(memory_limits()), std::uint64_t{512} << 20, in_words);
+}
+
 std::string limit_hint(int code) {
   try {
     switch (code) {
       case ENOMEM:
         delete[] for_last_words.exchange(nullptr, std::memory_order_relaxed);
-        return hint(tightest(memory_limits()), std::uint64_t{512} << 20, in_words);
+        return memory_hint();
       case EAGAIN: return hint(tightest(task_limits()), 1000, as_they_are);
       case EMFILE: return "; see ulimit -n";
       case ENFILE: return "; see fs.file-max";
