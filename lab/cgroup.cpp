@@ -88,8 +88,8 @@ cgroup_folders cgroups_of(const std::string& controller, const std::string& proc
     cgroup_folders found{here.version, {}};
     std::filesystem::path folder = inside == "." ? std::filesystem::path() : inside;
     for (;; folder = folder.parent_path()) {
-      const std::string below = folder.empty() ? "" : "/" + folder.string();
-      found.path.push_back(files + mount->at + below);
+      found.path.push_back(files + mount->at);
+      if (!folder.empty()) found.path.back().append("/").append(folder.string());
       if (folder.empty()) return found;
     }
   }

@@ -9,7 +9,7 @@ const inherited_signals& inherited_signals::of_this_process() {
 }
 
 inherited_signals::inherited_signals() noexcept {
-  sigprocmask(SIG_BLOCK, nullptr, &blocked_);
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked_);
   sigemptyset(&ignored_);
   for (int number = 1; number <= SIGRTMAX; ++number) {
     struct sigaction now {};
@@ -26,7 +26,7 @@ void inherited_signals::give_back() const noexcept {
     sigaction(number, &then,
               nullptr);  // refuses SIGKILL, SIGSTOP and those of the C library: they stay
   }
-  sigprocmask(SIG_SETMASK, &blocked_, nullptr);
+  pthread_sigmask(SIG_SETMASK, &blocked_, nullptr);
 }
 
 }  // namespace trefoil::lab

@@ -116,19 +116,21 @@ std::optional<limit> tightest(const std::vector<limit>& some) {
 std::vector<limit> cgroup_memory_limits(const cgroup_folders& folders) {
   std::vector<limit> all;
   const bool v1 = folders.version == 1;
-  // In version 1, "total": with all groups below.
-  const std::string of = v1 ? "total_" : "";
+  // "total": with all groups below.
+  const std::string inactive = v1 ? "total_inactive_file" : "inactive_file";
+  const std::string active = v1 ? "total_active_file" : "active_file";
   for (const std::string& folder : folders.path) {
-    const auto add = [&](const std::string& most, const std::string& used, std::uint64_t back) {
-      const auto limited = number_in(folder + "/" + most);
-      const auto now = number_in(folder + "/" + used);
+    const std::string in = folder + "/";
+    const auto add = [&](const char* most, const char* used, std::uint64_t back) {
+      const auto limited = number_in(in + most);
+      const auto now = number_in(in + used);
       // Version 1 says "none" by a number of some exabytes.
       if (!limited || !now || *limited >= std::uint64_t{1} << 60) return;
-      all.push_back({most + " of " + folder, *limited, *now - std::min(*now, back)});
+      all.push_back(
+          {std::string(most).append(" of ").append(folder), *limited, *now - std::min(*now, back)});
     };
-    const std::string stat = folder + "/memory.stat";
-    const std::uint64_t back =
-        number_of(stat, of + "inactive_file") + number_of(stat, of + "active_file");
+    const std::string stat = in + "memory.stat";
+    const std::uint64_t back = number_of(stat, inactive) + number_of(stat, active);
     if (v1) {
       add("memory.limit_in_bytes", "memory.usage_in_bytes", back);
       add("memory.kmem.limit_in_bytes", "memory.kmem.usage_in_bytes", 0);
@@ -180,12 +182,16 @@ std::string in_words(std::uint64_t bytes) {
   return bytes < few ? std::to_string(bytes >> 10) + " KiB" : std::to_string(bytes >> 20) + " MiB";
 }
 
+std::string memory_hint() {
+  return hint(tightest(memory_limits()), std::uint64_t{512} << 20, in_words);
+}
+
 std::string limit_hint(int code) {
   try {
     switch (code) {
       case ENOMEM:
         delete[] for_last_words.exchange(nullptr, std::memory_order_relaxed);
-        return hint(tightest(memory_limits()), std::uint64_t{512} << 20, in_words);
+        return memory_hint();
       case EAGAIN: return hint(tightest(task_limits()), 1000, as_they_are);
       case EMFILE: return "; see ulimit -n";
       case ENFILE: return "; see fs.file-max";

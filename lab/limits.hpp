@@ -40,6 +40,8 @@ std::string in_words(std::uint64_t bytes);
 // may have been, as it is by now: "; ulimit -v is 64 MiB, of which 12 MiB are used". Nothing where none is
 // low (in a container those above its own group are not seen), and of other codes.
 std::string limit_hint(int code);
+// That of ENOMEM, while there is memory: for whoever will have none to make it.
+std::string memory_hint();
 
 // False: this process began with so little memory that it could not say that it has none.
 bool can_say_why() noexcept;

@@ -172,10 +172,13 @@ std::string new_file::publish() {
   }
   // A build may have made the folder anew: then that is the one that the path leads to.
   const lab::descriptor now(path_.open_folder());
-  int code = now.get() < 0 ? errno : place_in(now.get());
+  int code = now.get() < 0 ? errno : 0;
+  // Whoever may open nothing more cannot look: then it is the one that it was.
+  const bool blind = code == EMFILE || code == ENFILE || code == ENOMEM;
+  if (blind || code == 0) code = place_in(blind ? folder_.get() : now.get());
   if (code == 0) return std::move(older_);
   std::string line = path_.given() + ": " + system_reason(code);
-  const bool moved = now.get() < 0 || !same_folder(now.get(), folder_.get());
+  const bool moved = !blind && (now.get() < 0 || !same_folder(now.get(), folder_.get()));
   std::string kept;
   if (moved && place_in(folder_.get()) == 0) {
     kept = whereabouts(folder_.get(), path_.folder()) + "/" + path_.name();

@@ -71,18 +71,22 @@ TEST_F(Limits, LittleAddressSpaceIsNamed) {
 #endif
   std::vector<rlim_t> little{320, 384, 512, 640, 768, 1024, 1536, 2048, 4096};
   for (rlim_t kib = 9728; kib <= 13312; kib += 256) little.push_back(kib);
-  for (const rlim_t mib : {16, 24, 48, 96, 130, 134, 144, 148, 152, 192, 512}) {
+  for (const rlim_t mib : {16U, 24U, 48U, 96U, 130U, 134U, 144U, 148U, 152U, 192U, 512U}) {
     little.push_back(mib << 10);
   }
   for (const auto& [which, name] :
        {std::pair(RLIMIT_AS, "ulimit -v"), std::pair(RLIMIT_DATA, "ulimit -d")}) {
+    std::vector<rlim_t>
+        enough;  // with less there is no program at all: the dynamic linker gives up, or crashes
+    for (const rlim_t kib : little) {
+      if (wait(start({"--version"}, limited_to(which, kib << 10))).status == 0)
+        enough.push_back(kib);
+    }
     for (const auto& command : commands()) {
       bool said = false;
-      for (const rlim_t kib : little) {
-        // With less than that there is no program at all: the dynamic linker gives up, or crashes.
-        if (wait(start({"--version"}, limited_to(which, kib << 10))).status != 0) continue;
+      for (const rlim_t kib : enough) {
         const outcome result = does_it_or_says_why(command, limited_to(which, kib << 10));
-        said = said || (names(result, name));
+        said = said || names(result, name);
       }
       EXPECT_TRUE(said) << command[0] << ' ' << name;
       EXPECT_EQ(wait(start(command, limited_to(which, rlim_t{4} << 30))).status, 0) << command[0];
@@ -174,13 +178,13 @@ TEST_F(Limits, LittleMemoryInAControlGroup) {
   if (!little.limits_memory(64 << 20)) GTEST_SKIP() << "no control groups for memory here";
   const auto enter = [&] { little.enter(); };
   for (const auto& command : commands()) {
-    for (const std::uint64_t mib : {3, 4, 6, 8, 12, 16, 24, 32}) {
+    for (const std::uint64_t mib : {3U, 4U, 6U, 8U, 12U, 16U, 24U, 32U}) {
       ASSERT_TRUE(little.limits_memory(mib << 20)) << mib;
       const outcome result = does_it_or_says_why(command, enter);
       ASSERT_NE(result.status, 77) << "may not enter " << little.path();
       if (result.status != 0) {
         EXPECT_TRUE(names(result, " of " + little.path() + " is ")) << result.err;
-        EXPECT_LT(mib, 16) << command[0] << ' ' << result.err;
+        EXPECT_LT(mib, 16U) << command[0] << ' ' << result.err;
       }
       ASSERT_TRUE(little.comes_to_be_empty());
     }

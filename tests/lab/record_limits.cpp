@@ -25,7 +25,8 @@ TEST_F(RecordLimits, LittleMemoryInAControlGroup) {
 #endif
   const test_cgroup little("memory");
   if (!little.limits_memory(512 << 20)) GTEST_SKIP() << "no control groups for memory here";
-  for (const std::uint64_t mib : {4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 96}) {
+  for (const std::uint64_t mib :
+       {4U, 8U, 12U, 16U, 20U, 24U, 28U, 32U, 40U, 48U, 56U, 64U, 72U, 96U}) {
     ASSERT_TRUE(little.limits_memory(mib << 20));
     const outcome result = wait(start(into("x.trefoil"), [&] { little.enter(); }));
     ASSERT_NE(result.status, 77) << "may not enter " << little.path();

@@ -4,10 +4,13 @@
 #ifndef TREFOIL_TOOL_LAST_WORDS_HPP
 #define TREFOIL_TOOL_LAST_WORDS_HPP
 
+#include <string_view>
+
 namespace trefoil::tool {
 
 // From now on. What is not about memory still aborts: that is a bug, and wants to be looked at.
-void prepare_last_words() noexcept;
+// `hint` (lab::memory_hint) is said, too: there is no memory to make it then.
+void prepare_last_words(std::string_view hint = {}) noexcept;
 
 }  // namespace trefoil::tool
 

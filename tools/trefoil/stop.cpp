@@ -48,7 +48,7 @@ void listen_for_stop() {
   // Daemons and supervisors start programs with signals blocked that they wait for themselves.
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 void outlive_stops() {

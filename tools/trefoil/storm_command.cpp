@@ -4,6 +4,7 @@
 #include "machine/storm/storm.hpp"
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/json.hpp"
+#include "tools/trefoil/last_words.hpp"
 #include "tools/trefoil/progress.hpp"
 #include "tools/trefoil/stop.hpp"
 #include "tools/trefoil/table.hpp"
@@ -181,6 +182,8 @@ void run(storm_arguments given) {
   }
   lab::require_memory("storm",
                       (std::uint64_t{6} << 20) + given.options.cpus * (std::uint64_t{128} << 10));
+  // Of its threads none can go on without memory, and none can give up.
+  prepare_last_words(lab::memory_hint());
   std::vector<storm_figures> all;
   {
     progress bar("storm");
