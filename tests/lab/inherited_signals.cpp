@@ -15,9 +15,9 @@ class InheritedSignals : public tool_run {
  protected:
   // What goes on until it is asked to end.
   std::vector<std::vector<std::string>> endless() const {
-    return {{"storm", "--processes", "100000000", "--design", "reversed"},
-            {"import", TREFOIL_SAMPLES "/fork.tsv.gz", "-o", path("x.trefoil"), "--repeat",
-             "1000000000"}};
+    return {
+        {"storm", "--processes", "100000000", "--design", "reversed"},
+        {"import", TREFOIL_SAMPLES "/fork.tsv.gz", "-o", path("x.trefoil"), "--repeat", "1048576"}};
   }
 
   static bool listens(pid_t who) {
