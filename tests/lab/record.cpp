@@ -2,6 +2,7 @@
 // Recordings of this machine against what the test made happen on it.
 #include "lab/recording/reader.hpp"
 #include "lab/recording/sqlite.hpp"
+#include "tests/lab/own_recording.hpp"
 #include "tests/lab/record_run.hpp"
 #include "tests/lab/text.hpp"
 
@@ -36,7 +37,7 @@ struct ground {
 };
 
 void read_holders(const std::string& file, ground& all) {
-  const sqlite::database recording(file, sqlite::mode::read, file);
+  const own_recording recording(file);
   sqlite::statement select(recording,
                            "SELECT mm, coalesce(name, '') FROM last_drop JOIN event USING (event) "
                            "LEFT JOIN holder USING (holder)");
@@ -47,7 +48,7 @@ void read_holders(const std::string& file, ground& all) {
 
 // Wherever the kernel shows it, it is there for each end that a program saw.
 void expect_preempt_counts(const std::string& file, bool shown) {
-  const sqlite::database recording(file, sqlite::mode::read, file);
+  const own_recording recording(file);
   sqlite::statement select(recording,
                            "SELECT count(*), count(preempt_count), max(preempt_count) FROM "
                            "last_drop JOIN readable USING (event) WHERE comm <> '?'");
@@ -58,7 +59,7 @@ void expect_preempt_counts(const std::string& file, bool shown) {
 
 // The mms that tasks left: how many, and whether any size is none of whole pages.
 void expect_page_tables(const std::string& file, std::int64_t at_least) {
-  const sqlite::database recording(file, sqlite::mode::read, file);
+  const own_recording recording(file);
   sqlite::statement select(
       recording,
       "SELECT count(*), min(bytes), sum(bytes % 4096 <> 0), max(bytes) FROM page_tables");

@@ -2,6 +2,7 @@
 // What a recording says of lives that a test knows, column by column.
 #include "lab/record/kernel_features.hpp"
 #include "lab/recording/sqlite.hpp"
+#include "tests/lab/own_recording.hpp"
 #include "tests/lab/record_run.hpp"
 #include "tests/lab/text.hpp"
 
@@ -32,7 +33,7 @@ class RecordLife : public record_run {
   }
 
   rows select(const std::string& columns, int number, const std::string& rest) const {
-    const sqlite::database recording(file_, sqlite::mode::read, file_);
+    const own_recording recording(file_);
     sqlite::statement statement(recording, ("SELECT " + columns + " FROM " + rest).c_str());
     rows all;
     while (statement.step()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process that the OOM killer ends, in a cgroup of its own where one may be made.
 #include "lab/recording/sqlite.hpp"
+#include "tests/lab/own_recording.hpp"
 #include "tests/lab/record_run.hpp"
 #include "tests/lab/text.hpp"
 
@@ -66,7 +67,7 @@ TEST_F(RecordOom, TellsOfAVictimUntilItsMmGoes) {
   for (std::string what; lines >> what && what != "victim";) {}
   ASSERT_TRUE(lines >> pid) << "nobody was killed: " << result.out;
 
-  const sqlite::database recording(file, sqlite::mode::read, file);
+  const own_recording recording(file);
   const auto events = [&](const std::string& which) {
     sqlite::statement select(recording, ("SELECT kind, coalesce(subject, -1), coalesce(name, '') "
                                          "FROM readable LEFT JOIN last_drop USING (event) "
