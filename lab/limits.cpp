@@ -195,6 +195,9 @@ std::string limit_hint(int code) {
       case EAGAIN: return hint(tightest(task_limits()), 1000, as_they_are);
       case EMFILE: return "; see ulimit -n";
       case ENFILE: return "; see fs.file-max";
+      case EFBIG: return "; see ulimit -f";
+      case ENOSPC:
+      case EDQUOT: return "; make room there, or write elsewhere";
       default: return {};
     }
   } catch (const std::bad_alloc&) { return {}; }

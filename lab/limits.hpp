@@ -38,7 +38,8 @@ std::string in_words(std::uint64_t bytes);
 
 // After the system's own words for ENOMEM, EAGAIN (no process, no thread), EMFILE, ENFILE: which limit it
 // may have been, as it is by now: "; ulimit -v is 64 MiB, of which 12 MiB are used". Nothing where none is
-// low (in a container those above its own group are not seen), and of other codes.
+// low (in a container those above its own group are not seen). After those of files that cannot grow: what
+// helps. Nothing after others.
 std::string limit_hint(int code);
 // That of ENOMEM, while there is memory: for whoever will have none to make it.
 std::string memory_hint();

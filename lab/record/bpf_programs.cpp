@@ -6,6 +6,7 @@
 #include "lab/limits.hpp"
 #include "lab/record/kernel_features.hpp"
 #include "lab/record/privileges.hpp"
+#include "lab/system_reason.hpp"
 #include "recorder.skel.h"
 #include "recorder_pcpu_hot.skel.h"
 #include "recorder_preempt_count.skel.h"
@@ -202,8 +203,7 @@ bpf_programs::bpf_programs(const kernel_features& kernel, const program_options&
       descriptor fdinfo(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
       if (fdinfo.get() < 0) {
         if (is_own_limit(errno)) fail_at_limit(errno);
-        throw error(fault::input, "record: " + path + ": " +
-                                      std::generic_category().message(errno) +
+        throw error(fault::input, "record: " + path + ": " + system_reason(errno) +
                                       "; without it recursion misses would go unseen: mount /proc");
       }
       parts_->programs.push_back({std::string(tracepoint_of(program)), std::move(fdinfo)});
@@ -220,8 +220,8 @@ bool bpf_programs::has(const std::string& tracepoint) const {
 
 void bpf_programs::attach() {
   if (const int wrong = recorder_bpf::attach(parts_->all.get()); wrong != 0) {
-    throw error(fault::input, "record: cannot attach to the kernel's tracepoints: " +
-                                  std::generic_category().message(-wrong));
+    throw error(fault::input,
+                "record: cannot attach to the kernel's tracepoints: " + system_reason(-wrong));
   }
 }
 

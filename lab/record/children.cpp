@@ -2,14 +2,13 @@
 #include "lab/record/children.hpp"
 
 #include "lab/error.hpp"
-#include "lab/limits.hpp"
 #include "lab/signals_blocked.hpp"
+#include "lab/system_reason.hpp"
 
 #include <atomic>
 #include <cerrno>
 #include <signal.h>
 #include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
 
 namespace trefoil::lab {
@@ -48,8 +47,7 @@ pid_t fork_for(const std::string& whom) {
   const pid_t child = ::fork();
   if (child >= 0) return child;
   const int code = errno;
-  throw error(fault::input, "record: no process for " + whom + ": " +
-                                std::generic_category().message(code) + limit_hint(code));
+  throw error(fault::input, "record: no process for " + whom + ": " + system_reason(code));
 }
 
 children::children() {

@@ -3,15 +3,14 @@
 
 #include "lab/error.hpp"
 #include "lab/inherited_signals.hpp"
-#include "lab/limits.hpp"
 #include "lab/signals_blocked.hpp"
+#include "lab/system_reason.hpp"
 
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -21,8 +20,7 @@ namespace trefoil::lab {
 namespace {
 
 [[noreturn]] void fail(const std::string& what, int code) {
-  throw error(fault::input,
-              "record: " + what + ": " + std::generic_category().message(code) + limit_hint(code));
+  throw error(fault::input, "record: " + what + ": " + system_reason(code));
 }
 
 using both_ends = std::array<descriptor, 2>;

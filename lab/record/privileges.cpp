@@ -2,6 +2,7 @@
 #include "lab/record/privileges.hpp"
 
 #include "lab/error.hpp"
+#include "lab/system_reason.hpp"
 
 #include <array>
 #include <cerrno>
@@ -21,8 +22,8 @@ namespace trefoil::lab {
 namespace {
 
 [[noreturn]] void fail(const char* what) {
-  throw error(fault::input, std::string("record: cannot drop privileges: ") + what + ": " +
-                                std::generic_category().message(errno));
+  throw error(fault::input,
+              std::string("record: cannot drop privileges: ") + what + ": " + system_reason(errno));
 }
 
 std::optional<unsigned> number_in(const char* variable) {

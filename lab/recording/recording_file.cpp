@@ -3,6 +3,7 @@
 
 #include "lab/error.hpp"
 #include "lab/recording/file_header.hpp"
+#include "lab/system_reason.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -25,7 +26,7 @@ std::uint64_t size_of(const std::string& path) {
   if (path.empty()) throw error(fault::input, "the name of the recording is empty");
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) {
-    throw error(fault::input, path + ": " + std::generic_category().message(errno));
+    throw error(fault::input, path + ": " + system_reason(errno));
   }
   if (!S_ISREG(facts.st_mode)) throw error(fault::input, path + ": not a regular file");
   return static_cast<std::uint64_t>(facts.st_size);

@@ -145,9 +145,7 @@ void database::fail() const {
     case SQLITE_TOOBIG: fail("a value is longer than " + std::to_string(longest_value) + " bytes");
     case SQLITE_BUSY: fail("another program is writing to it: read it when that is done");
     case SQLITE_CANTOPEN:
-      if (const int why = sqlite3_system_errno(get()); why != 0) {
-        fail(std::generic_category().message(why));
-      }
+      if (const int why = sqlite3_system_errno(get()); why != 0) { fail(system_reason(why)); }
       break;
     default: break;
   }

@@ -2,13 +2,13 @@
 #include "lab/tsv/byte_source.hpp"
 
 #include "lab/error.hpp"
+#include "lab/system_reason.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 
 #define ZLIB_CONST  // next_in is const
@@ -25,7 +25,7 @@ constexpr std::size_t chunk = std::size_t{64} << 10;
 // A signal is all that ends the wait for who writes into a pipe, and the signals that are heard ask to stop.
 [[noreturn]] void fail(int code) {
   if (code == EINTR) throw error(fault::interrupted, "interrupted, nothing written");
-  fail(std::generic_category().message(code));
+  fail(system_reason(code));
 }
 
 bool is_gzip(std::span<const char> begin) {

@@ -129,7 +129,8 @@ TEST_F(CommandLine, SaysWhenNobodyGetsItsOutput) {
     SCOPED_TRACE(command.front() + ' ' + command.back());
     const outcome full = wait(start(command, [] { ::dup2(::open("/dev/full", O_WRONLY), 1); }));
     EXPECT_EQ(full.status, 1);
-    EXPECT_EQ(full.err, "trefoil: stdout cannot be written: No space left on device\n");
+    EXPECT_EQ(full.err, "trefoil: stdout cannot be written: No space left on device; make room "
+                        "there, or write elsewhere\n");
     const outcome closed = wait(start(command, [] { ::close(1); }));
     EXPECT_EQ(closed.status, 1);
     EXPECT_EQ(closed.err, "trefoil: stdout cannot be written: it is closed\n");

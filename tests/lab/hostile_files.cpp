@@ -25,7 +25,7 @@ namespace trefoil::lab {
 namespace {
 
 // No recording here has more than 30 events. Sanitizers need more than what they watch.
-constexpr long most_kib = 256L << 10;
+[[maybe_unused]] constexpr long most_kib = 256L << 10;
 // A hang is one; slowness is not looked at.
 constexpr unsigned hang_seconds = 60;
 

@@ -6,6 +6,7 @@
 #include "lab/error.hpp"
 #include "lab/inherited_signals.hpp"
 #include "lab/limits.hpp"
+#include "lab/system_reason.hpp"
 #include "tools/trefoil/commands.hpp"
 #include "tools/trefoil/last_words.hpp"
 #include "tools/trefoil/stop.hpp"
@@ -25,7 +26,6 @@
 #include <pthread.h>
 #include <string>
 #include <sys/resource.h>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -86,9 +86,8 @@ int status_of(trefoil::lab::fault whose) {
 int delivered(int status) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
   const int why = errno;
-  return complain("stdout cannot be written: " + (why == EBADF
-                                                      ? std::string("it is closed")
-                                                      : std::generic_category().message(why)),
+  return complain("stdout cannot be written: " + (why == EBADF ? std::string("it is closed")
+                                                               : trefoil::lab::system_reason(why)),
                   bad_output);
 }
 

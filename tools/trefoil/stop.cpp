@@ -3,6 +3,7 @@
 
 #include "lab/inherited_signals.hpp"
 
+#include <atomic>
 #include <initializer_list>
 #include <signal.h>
 #include <unistd.h>
@@ -11,19 +12,23 @@ namespace trefoil::tool {
 
 namespace {
 
-volatile sig_atomic_t came = 0;
-volatile sig_atomic_t by_terminal = 0;
-volatile sig_atomic_t times = 0;
+// Set by a handler, looked at by threads, the threads of a replay among them. Relaxed: each is a fact by
+// itself, and whoever looks too early looks again.
+constinit std::atomic<int> came{0};
+constinit std::atomic<int> by_terminal{0};
+constinit std::atomic<int> times{0};
+static_assert(std::atomic<int>::is_always_lock_free);
 
 // As a second signal does by SA_RESETHAND, but for process 1 of a PID namespace: nothing is sent to that
 // but what it has a handler for.
-volatile sig_atomic_t second_one_ends = 0;
+constinit std::atomic<int> second_one_ends{0};
 
 extern "C" void note_signal(int number, siginfo_t* how, void*) {
-  if (second_one_ends != 0 && times != 0) ::_exit(128 + number);
-  came = number;
-  by_terminal = how->si_code == SI_KERNEL ? 1 : 0;
-  times = times + 1;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (second_one_ends.load(relaxed) != 0 && times.load(relaxed) != 0) ::_exit(128 + number);
+  came.store(number, relaxed);
+  by_terminal.store(how->si_code == SI_KERNEL ? 1 : 0, relaxed);
+  times.fetch_add(1, relaxed);
 }
 
 void listen(int flags) {
@@ -43,7 +48,7 @@ void listen(int flags) {
 
 void listen_for_stop() {
   const bool process_1 = ::getpid() == 1;
-  second_one_ends = process_1 ? 1 : 0;
+  second_one_ends.store(process_1 ? 1 : 0, std::memory_order_relaxed);
   listen(process_1 ? 0 : static_cast<int>(SA_RESETHAND));
   // Daemons and supervisors start programs with signals blocked that they wait for themselves.
   sigset_t none;
@@ -52,14 +57,14 @@ void listen_for_stop() {
 }
 
 void outlive_stops() {
-  second_one_ends = 0;
+  second_one_ends.store(0, std::memory_order_relaxed);
   listen(0);
 }
 
-int stop_signal() noexcept { return came; }
+int stop_signal() noexcept { return came.load(std::memory_order_relaxed); }
 
-bool stopped_by_terminal() noexcept { return by_terminal != 0; }
+bool stopped_by_terminal() noexcept { return by_terminal.load(std::memory_order_relaxed) != 0; }
 
-int stop_count() noexcept { return times; }
+int stop_count() noexcept { return times.load(std::memory_order_relaxed); }
 
 }  // namespace trefoil::tool
