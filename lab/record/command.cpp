@@ -78,13 +78,13 @@ command::command(children& ours, const std::vector<std::string>& words,
     run_child(pointers, gate[0].get(), complaint[1].get(), on_behalf_of);
   }
   children_.keep(child_);
-  gate_.emplace(std::move(gate[1]));
-  complaint_.emplace(std::move(complaint[0]));
+  gate_ = std::move(gate[1]);
+  complaint_ = std::move(complaint[0]);
 }
 
 command::~command() {
-  if (gate_) {
-    gate_.reset();
+  if (gate_.get() >= 0) {
+    gate_ = descriptor(-1);
     ends_within(std::chrono::seconds(1));
   } else {
     send(SIGTERM);
@@ -93,13 +93,13 @@ command::~command() {
 
 void command::let_go() {
   const char go = 1;
-  if (::send(gate_->get(), &go, 1, MSG_NOSIGNAL) != 1) fail(name_, errno);
-  gate_.reset();
+  if (::send(gate_.get(), &go, 1, MSG_NOSIGNAL) != 1) fail(name_, errno);
+  gate_ = descriptor(-1);
   // The other end closes by itself when the program begins.
   int code = 0;
   ssize_t got = 0;
-  while ((got = ::read(complaint_->get(), &code, sizeof code)) < 0 && errno == EINTR) {}
-  if (got == sizeof code) { fail("cannot start " + name_, code); }
+  while ((got = ::read(complaint_.get(), &code, sizeof code)) < 0 && errno == EINTR) {}
+  if (got == sizeof code) fail("cannot start " + name_, code);
 }
 
 bool command::ends_within(std::chrono::milliseconds patience) const {

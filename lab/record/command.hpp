@@ -42,8 +42,8 @@ class command {
   children& children_;
   std::string name_;
   pid_t child_ = -1;
-  std::optional<descriptor> gate_;  // until it is let go
-  std::optional<descriptor> complaint_;
+  descriptor gate_{-1};  // until it is let go
+  descriptor complaint_{-1};
 };
 
 }  // namespace trefoil::lab

@@ -51,6 +51,11 @@ CREATE TABLE page_tables (
 
 constexpr std::string_view unknown_holder = "not known";
 
+const sqlite::database& with_tables(const sqlite::database& file) {
+  file.run(create);
+  return file;
+}
+
 }  // namespace
 
 std::int64_t recorder_facts::ring_lost() const noexcept {
@@ -64,11 +69,10 @@ std::int64_t recorder_facts::recursion_misses() const noexcept {
       [](std::int64_t sum, const tracepoint_figures& t) { return sum + t.recursion_misses; });
 }
 
-recorder_tables::recorder_tables(const sqlite::database& file) : file_(&file) {
-  file.run(create);
-  insert_drop_.emplace(file, "INSERT INTO last_drop VALUES (?, ?, ?, ?)");
-  insert_bytes_.emplace(file, "INSERT INTO page_tables VALUES (?, ?)");
-}
+recorder_tables::recorder_tables(const sqlite::database& file)
+    : file_(&with_tables(file)),
+      insert_drop_(file, "INSERT INTO last_drop VALUES (?, ?, ?, ?)"),
+      insert_bytes_(file, "INSERT INTO page_tables VALUES (?, ?)") {}
 
 std::int64_t recorder_tables::number_of(std::map<std::string, std::int64_t, std::less<>>& all,
                                         std::string_view text) {
@@ -79,32 +83,32 @@ std::int64_t recorder_tables::number_of(std::map<std::string, std::int64_t, std:
 
 void recorder_tables::last_drop(std::int64_t event, std::string_view holder, std::string_view stack,
                                 std::int64_t preempt_count) {
-  insert_drop_->bind(1, event);
+  insert_drop_.bind(1, event);
   std::int64_t number = -1;
   if (holder.empty()) {
-    insert_drop_->bind_null(2);
+    insert_drop_.bind_null(2);
   } else {
     number = number_of(holders_, holder);
-    insert_drop_->bind(2, number);
+    insert_drop_.bind(2, number);
   }
   if (stack.empty()) {
-    insert_drop_->bind_null(3);
+    insert_drop_.bind_null(3);
   } else {
-    insert_drop_->bind(3, number_of(stacks_, stack));
+    insert_drop_.bind(3, number_of(stacks_, stack));
   }
   if (preempt_count < 0) {
-    insert_drop_->bind_null(4);
+    insert_drop_.bind_null(4);
   } else {
-    insert_drop_->bind(4, preempt_count);
+    insert_drop_.bind(4, preempt_count);
   }
-  insert_drop_->execute();
+  insert_drop_.execute();
   ++drops_[number];
 }
 
 void recorder_tables::page_tables(std::int64_t event, std::int64_t bytes) {
-  insert_bytes_->bind(1, event);
-  insert_bytes_->bind(2, bytes);
-  insert_bytes_->execute();
+  insert_bytes_.bind(1, event);
+  insert_bytes_.bind(2, bytes);
+  insert_bytes_.execute();
 }
 
 template <class Rows, class Bind>
@@ -117,8 +121,6 @@ void recorder_tables::insert_each(const char* sql, const Rows& rows, Bind bind) 
 }
 
 void recorder_tables::finish(recorder_facts& facts) {
-  insert_drop_.reset();
-  insert_bytes_.reset();
   insert_each("INSERT INTO recorder VALUES (1, ?, ?, ?, ?, ?)", std::array{&facts},
               [](sqlite::statement& row, const recorder_facts* all) {
                 row.bind_real(1, all->seconds);

@@ -58,7 +58,7 @@ class recorder_tables {
                  std::int64_t preempt_count);
   void page_tables(std::int64_t event, std::int64_t bytes);
 
-  // The rest; fills in what was counted here. After that the file may be closed.
+  // The rest; fills in what was counted here. The file may be closed when this has been destroyed.
   void finish(recorder_facts& facts);
 
  private:
@@ -68,8 +68,8 @@ class recorder_tables {
   void insert_each(const char* sql, const Rows& rows, Bind bind);
 
   const sqlite::database* file_;
-  std::optional<sqlite::statement> insert_drop_;
-  std::optional<sqlite::statement> insert_bytes_;
+  sqlite::statement insert_drop_;
+  sqlite::statement insert_bytes_;
   std::map<std::string, std::int64_t, std::less<>> holders_;
   std::map<std::string, std::int64_t, std::less<>> stacks_;
   std::map<std::int64_t, std::int64_t> drops_;  // by holder; -1: not known
