@@ -23,8 +23,7 @@ void inherited_signals::give_back() const noexcept {
   for (int number = 1; number <= SIGRTMAX; ++number) {
     struct sigaction then {};
     then.sa_handler = ignores(number) ? SIG_IGN : SIG_DFL;
-    sigaction(number, &then,
-              nullptr);  // refuses SIGKILL, SIGSTOP and those of the C library: they stay
+    sigaction(number, &then, nullptr);  // SIGKILL, SIGSTOP, the C library's own: refused, they stay
   }
   pthread_sigmask(SIG_SETMASK, &blocked_, nullptr);
 }

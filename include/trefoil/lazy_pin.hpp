@@ -86,7 +86,8 @@ class lazy_pin {
 
   /// Takes a slot. If there is no memory for one, borrow() counts instead. Level: `process`.
   lazy_pin() noexcept : slot_(slots::take()) {}
-  /// It has no slot, for lack of memory: it counts, as a reference does.
+  /// It has no slot, for lack of memory: it counts, as a reference does. Context: any. Cost: a
+  /// comparison.
   [[nodiscard]] bool counts() const noexcept { return slot_ == nullptr; }
   lazy_pin(const lazy_pin&) = delete;
   lazy_pin& operator=(const lazy_pin&) = delete;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // trefoil: lifetimes of address spaces, recorded and under load, from the command line.
 //
-// Exit status: 0 done; 1 writing failed on the way, or a storm went wrong; 2 bad input, output or usage; 128 + N stopped by
-// signal N (SIGPIPE among them: whoever read it has gone); `record -- COMMAND` has COMMAND's own. Whatever is wrong is said in one line on stderr.
+// Exit status: 0 done; 1 writing failed on the way, or a storm went wrong; 2 bad input, output or usage;
+// 128 + N stopped by signal N (SIGPIPE among them: whoever read it has gone); `record -- COMMAND` has
+// COMMAND's own. Whatever is wrong is said in one line on stderr.
 #include "lab/error.hpp"
 #include "lab/inherited_signals.hpp"
 #include "lab/limits.hpp"
