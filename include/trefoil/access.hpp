@@ -101,6 +101,14 @@ struct access {
   static std::size_t trim() noexcept {
     return T::trim();
   }
+  template <class T>
+  static auto figures() noexcept {
+    return T::figures();
+  }
+  template <class T, class Tier>
+  static auto figures() noexcept {
+    return T::template figures_of<facts<T>::template index<Tier>>();
+  }
 };
 
 }  // namespace trefoil::detail

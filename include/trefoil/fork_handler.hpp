@@ -9,28 +9,43 @@
 
 namespace trefoil {
 
-/// Asks once for a call in the child of a fork(); nothing where the platform knows no fork.
+/// Asks once for calls around a fork(); nothing where the platform knows no fork.
 /// Constant-initialised, for static members.
 template <class P>
 class fork_handler {
  public:
   constexpr fork_handler() noexcept = default;
 
-  /// Two threads at a time may both ask; the handler must bear being called twice.
+  /// A call in the child. Two threads at a time may both ask; the handler must bear being called twice.
   /// Level: `process`. Cost, once asked: one load.
-  void ask([[maybe_unused]] void (*run)()) noexcept {
-    if constexpr (requires { P::in_forked_child(run); }) {
+  void ask([[maybe_unused]] void (*in_child)()) noexcept {
+    if constexpr (requires { P::in_forked_child(in_child); }) {
       // acquire: pairs with the release below, so that whoever sees `true` and forks has the handler
       // in its list
       if (asked_.load(std::memory_order_acquire)) [[likely]]
         return;
-      P::in_forked_child(run);
+      P::in_forked_child(in_child);
+      asked_.store(true, std::memory_order_release);
+    }
+  }
+
+  /// Calls before the fork, and after it in both processes; where the platform has them. Who takes a
+  /// lock in `before` needs them asked for once, and no more: one thread asks. A thread that
+  /// comes meanwhile goes on without: if it forks at once, the child is as after a fork without them.
+  void ask([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
+           [[maybe_unused]] void (*in_child)()) noexcept {
+    if constexpr (requires { P::around_fork(before, in_parent, in_child); }) {
+      if (asked_.load(std::memory_order_acquire)) [[likely]]
+        return;
+      if (asking_.exchange(true, std::memory_order_acquire)) return;
+      P::around_fork(before, in_parent, in_child);
       asked_.store(true, std::memory_order_release);
     }
   }
 
  private:
   typename P::template atomic<bool> asked_{false};
+  typename P::template atomic<bool> asking_{false};
 };
 
 }  // namespace trefoil

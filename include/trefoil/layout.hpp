@@ -147,9 +147,30 @@ class layout : protected header<Traits, Tiers...>,
     memory_of_object<self>::release(static_cast<self*>(this), here);
   }
 
-  static std::size_t trim() noexcept { return memory_of_object<self>::trim(); }
+  /// Of the object and of its tiers outside.
+  static std::size_t trim() noexcept {
+    return [&]<std::size_t... K>(std::index_sequence<K...>) {
+      return (memory_of_object<self>::trim() + ... + trim_tier<K>());
+    }(std::index_sequence_for<Tiers...>{});
+  }
+
+  static auto figures() noexcept { return memory_of_object<self>::figures(); }
+  template <std::size_t K>
+  static auto figures_of() noexcept {
+    static_assert(placement_of<nth_tier<K>>() == placement::outside,
+                  "memory_figures: this tier is inside its object; it has no memory of its own");
+    return memory_of_block<typename nth_part<K>::block>::figures();
+  }
 
  private:
+  template <std::size_t K>
+  static std::size_t trim_tier() noexcept {
+    if constexpr (placement_of<nth_tier<K>>() == placement::outside) {
+      return memory_of_block<typename nth_part<K>::block>::trim();
+    } else {
+      return 0;
+    }
+  }
   template <std::size_t K>
   [[nodiscard]] bool take_cells_of(context::level here) noexcept {
     if constexpr (is_per_cpu<K>) {

@@ -123,12 +123,25 @@ template <staged_object T, class Tier>
   return detail::access::wrap<T, Tier>(detail::access::mint<T, Tier>(*o) ? o : nullptr);
 }
 
-/// Gives the memory of dead objects of T's size back to the platform; returns the bytes.
-/// Level: `process` (else misuse::trim_refused, and 0). O(free blocks). See pool.hpp; for findable
-/// objects the caller guarantees that no finder holds a stale pointer any more.
+/// Gives the memory of dead objects of T's size, and of T's tiers outside, back to the platform; returns
+/// the bytes. Level: `process` (else misuse::trim_refused, and 0). O(free blocks). See pool.hpp; for
+/// findable objects the caller guarantees that no finder holds a stale pointer any more.
 template <staged_object T>
 std::size_t trim() noexcept {
   return detail::access::trim<std::remove_const_t<T>>();
+}
+
+/// What the pool of T's size holds; see memory/figures.hpp. All types of one size share a pool.
+/// Level: `process` for exact numbers; see pool::figures(). Only for storages that tell.
+template <staged_object T>
+[[nodiscard]] pool_figures memory_figures() noexcept {
+  return detail::access::figures<std::remove_const_t<T>>();
+}
+/// The same of the pool in which T's tiers of that kind are; they are placed outside.
+template <staged_object T, class Tier>
+  requires tier_of<Tier, T>
+[[nodiscard]] pool_figures memory_figures() noexcept {
+  return detail::access::figures<std::remove_const_t<T>, Tier>();
 }
 
 }  // namespace trefoil

@@ -30,6 +30,7 @@
 /// | `wake_one`, `wake_all(atomic<uint32_t>&) noexcept` | wakes waiters; callable at level `any`; uses the address alone |
 /// | `start_thread(void (*)()) noexcept` | runs a function on a thread of its own, signals blocked; false: none to be had |
 /// | `in_forked_child(void (*)()) noexcept` | asks for a call in the child after a fork()              |
+/// | `around_fork(void (*)(), void (*)(), void (*)()) noexcept` | asks for calls before a fork(), and after it in the parent and in the child |
 /// | `lanes() noexcept`                  | how many cells a per-CPU count has, the same number always; level `process`; else 1 |
 /// | `lane() noexcept`                   | which of them whoever runs now adds to, by an atomic add |
 /// | `add_in_section(const atomic<uint64_t>&, uint64_t) noexcept` | restartable sections (os/cpu_sections.hpp): adds to the CPU's cell, or false; acquires what opened it |

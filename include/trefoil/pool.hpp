@@ -4,33 +4,39 @@
 ///
 /// | operation  | level                | what it touches                                               |
 /// | ---------- | -------------------- | ------------------------------------------------------------- |
-/// | allocate   | `process`            | the thread's list; else the shared list; else a new slab      |
-/// | allocate   | `atomic`             | the thread's list; else the shared list; else: null           |
-/// | allocate   | `any`                | nothing: null                                                 |
-/// | release    | `process`, `atomic`  | the thread's list while it has room; else the shared list     |
-/// | release    | `any`                | the shared list: one compare-exchange, whatever it interrupted |
-/// | trim       | `process`            | gives slabs that are wholly free back to the platform         |
+/// | allocate   | `process`            | the thread's stock; else the depot; else a new slab            |
+/// | allocate   | `atomic`             | the thread's stock; else the depot; else: null                 |
+/// | allocate   | `any`                | nothing: null                                                  |
+/// | release    | `process`, `atomic`  | the thread's stock while it has room; else the depot           |
+/// | release    | `any`                | the depot's list of what was dropped: one compare-exchange, whatever it interrupted |
+/// | trim       | `process`            | gives slabs that are wholly free back to the platform          |
 ///
-/// The thread's list is plain data, for one thread's code at levels above `any`. A signal handler
-/// never touches it, which is why handlers must open a scope (context.hpp). The shared list is
-/// push-only / take-all. A thread without a list (never allocated here, or past its thread-local
-/// teardown) works on the shared list alone.
+/// The thread's stock (memory/stock.hpp) is plain data, for one thread's code at levels above `any`. A
+/// signal handler never touches it, which is why handlers must open a scope (context.hpp). A thread
+/// without one (past its thread-local teardown, or on a platform that has none) works on the depot
+/// (memory/depot.hpp) alone.
+///
+/// What a pool takes is bounded by what lives (docs/memory.md): at most 4/3 of the most that lived at
+/// the same time, and for each thread a stock of 64 KiB, or three blocks. What a burst took goes back
+/// while anybody makes and drops at level `process`; nobody needs to call trim.
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "trefoil/attributes.hpp"
 #include "trefoil/context.hpp"
 #include "trefoil/deferred.hpp"
 #include "trefoil/fork_handler.hpp"
+#include "trefoil/memory/big_pool.hpp"
+#include "trefoil/memory/depot.hpp"
+#include "trefoil/memory/figures.hpp"
 #include "trefoil/misuse.hpp"
 #include "trefoil/platform.hpp"
-#include "trefoil/take_all_list.hpp"
 
 namespace trefoil {
 
@@ -44,19 +50,22 @@ struct TREFOIL_ONE_PER_PROCESS raw_blocks {
 
 /// All free memory for blocks of one size: static, constant-initialised, never destroyed.
 /// `Blocks` says what a free block is; type-stable blocks (findable objects) are constructed once,
-/// when the slab is carved, and stay constructed while free.
+/// when they are cut from their slab, and stay constructed while free; only trim gives them back.
 template <class P, std::size_t Size, std::size_t Align, class Blocks = raw_blocks<P>>
 class TREFOIL_ONE_PER_PROCESS pool {
   using node = deferred<P>;
+  using depot = trefoil::depot<P, Size, Align, Blocks>;
+  using slab = typename depot::slab;
+  using stock = typename depot::stock;
   static_assert(Size >= sizeof(node) && Size % Align == 0 && std::has_single_bit(Align));
+  static_assert(Size < big_block_bytes, "big blocks are big_pool's; pooled::source chooses");
 
  public:
   /// Blocks that a thread keeps for itself, at most.
-  static constexpr std::size_t thread_room = std::clamp<std::size_t>(65536 / Size, 8, 128);
+  static constexpr std::size_t thread_room = 2 * depot::batch + 1;
 
   /// Bytes the pool asks the platform for at a time; a power of two, and the slabs' alignment.
-  static constexpr std::size_t slab_bytes =
-      std::bit_ceil(std::max<std::size_t>(16384, 2 * Align + 64 + 8 * Size));
+  static constexpr std::size_t slab_bytes = slab::bytes();
 
   /// Memory for one block, or null: out of memory, or none at hand at this level.
   [[nodiscard]] static void* allocate(context::level here) noexcept {
@@ -65,15 +74,13 @@ class TREFOIL_ONE_PER_PROCESS pool {
     const inside<P, region::pool> mark;
     if constexpr (has_local) {
       cache& mine = local();
-      if (const std::uintptr_t back = mine.last_back; back > not_used) [[likely]] {
-        mine.last_back = none_back;
-        return reinterpret_cast<void*>(back);
-      }
-      if (node* const n = mine.first) [[likely]] {
-        mine.first = n->next.get();
-        ++mine.room;
+      if (node* const n = mine.take_last()) [[likely]] {
+        if (depot_.dropped_some()) [[unlikely]]
+          tidy_now_and_then(here);
         return n;
       }
+      if (node* const n = mine.take_from_first()) [[likely]]
+        return n;
     }
     return refill(here);
   }
@@ -82,70 +89,56 @@ class TREFOIL_ONE_PER_PROCESS pool {
   static void release(void* block, context::level here) noexcept {
     const inside<P, region::pool> mark;
     node* const n = Blocks::freed(block);
+    if (here == context::any) [[unlikely]]
+      return depot_.drop(*n);
     if constexpr (has_local) {
-      if (here != context::any) [[likely]] {
-        cache& mine = local();
-        if (mine.last_back == none_back) {
-          mine.last_back = reinterpret_cast<std::uintptr_t>(n);
-          return;
-        }
-        if (mine.room != 0) [[likely]] {
-          --mine.room;
-          n->next.set(mine.first);
-          mine.first = n;
-          return;
-        }
-      }
+      if (local().put(*n)) [[likely]]
+        return;
     }
-    shared_.push(*n);
+    overflow(*n, here);
   }
 
   /// Gives slabs without a block in use back to the platform; returns the bytes. Blocks in the
-  /// lists of other threads count as in use. Level `process` (else `trim_refused`, and 0); O(free
-  /// blocks). One trim at a time: a second one, meanwhile, returns 0. Type-stable pools may still
-  /// be read by finders with stale pointers: for them the caller guarantees that a grace period of
-  /// those finders has passed since the objects died and that none can begin.
+  /// stocks of other threads count as in use. Level `process` (else `trim_refused`, and 0); O(free
+  /// blocks). Type-stable pools may still be read by finders with stale pointers: for them the caller
+  /// guarantees that a grace period of those finders has passed since the objects died and that none
+  /// can begin.
   static std::size_t trim() noexcept {
     if (P::state().here() != context::process) {
-      P::report(misuse::trim_refused, &shared_);
+      P::report(misuse::trim_refused, &depot_);
       return 0;
     }
-    fork_handler_.ask(&after_fork);
-    if (trimming_.exchange(true, std::memory_order_acquire)) return 0;
     const inside<P, region::pool> mark;
-    push_back_local();
-    node* const free = shared_.take_all();
-    for (node* n = free; n != nullptr; n = n->next.get()) ++slab_of(n)->free;
-    keep_blocks_of_slabs_in_use(free);
-    const std::size_t bytes = release_free_slabs();
-    trimming_.store(false, std::memory_order_release);
-    return bytes;
+    if constexpr (has_local) depot_.put_all(local().take_all());
+    return depot_.trim();
+  }
+
+  /// Blocks and bytes at this moment; exact while nobody else uses the pool. Level: `process`: O(blocks
+  /// dropped at level `any` that nobody has sorted yet). At `atomic` such blocks count as living. At
+  /// `any` only `block_bytes`, `slabs` and `bytes` are told.
+  [[nodiscard]] static pool_figures figures() noexcept {
+    const context::level here = P::state().here();
+    if (here == context::any)
+      return {.block_bytes = Size, .slabs = depot_.slabs(), .bytes = depot_.bytes()};
+    const inside<P, region::pool> mark;
+    pool_figures f = depot_.figures(here);
+    if constexpr (has_local) f.cached_here = local().size();
+    return f;
   }
 
   /// Bytes got from the platform and not given back. Context: any.
-  [[nodiscard]] static std::size_t bytes_reserved() noexcept {
-    return slabs_.load(std::memory_order_relaxed) * slab_bytes;
-  }
+  [[nodiscard]] static std::size_t bytes_reserved() noexcept { return depot_.bytes(); }
 
  private:
-  /// The head of each slab; the slab's alignment leads from a block to it.
-  struct slab {
-    node link;               // in all_slabs_
-    std::size_t blocks = 0;  // carved from it
-    std::size_t free = 0;    // trim's: found in the shared list; 0 outside trim
-  };
-
   enum class cache_life : unsigned char { fresh, open, closed };
 
-  /// What last_back is if it is not the address of a block.
-  static constexpr std::uintptr_t none_back = 0;
-  static constexpr std::uintptr_t not_used = 1;  // the cache is not open
+  /// A thread that makes and drops in turn, out of its stock, looks after what was dropped at level
+  /// `any` as often as that: nobody else might.
+  static constexpr std::uint32_t tidy_each = 64;
 
   /// One thread's blocks.
-  struct cache {
-    std::uintptr_t last_back = not_used;  // beside the list: make and drop in turn touch only this
-    node* first = nullptr;
-    std::size_t room = 0;  // blocks it may still take: 0 unless open
+  struct cache : stock {
+    std::uint32_t until_tidy = tidy_each;
     cache_life life = cache_life::fresh;
     thread_exit_hook hook{};
   };
@@ -155,160 +148,84 @@ class TREFOIL_ONE_PER_PROCESS pool {
     P::at_thread_exit(*static_cast<thread_exit_hook*>(nullptr));
   };
 
-  // The thread's list of this very pool: `cache` is a nested type, hence the pool's own.
+  // The thread's stock of this very pool: `cache` is a nested type, hence the pool's own.
   static cache& local() noexcept { return P::template local<cache>(); }
 
-  static slab* slab_of(node* n) noexcept {
-    return reinterpret_cast<slab*>(reinterpret_cast<std::uintptr_t>(n) & ~(slab_bytes - 1));
-  }
-
-  /// The thread's list is empty: take what others gave back, else a new slab.
+  /// The thread's first magazine is empty: the spare one, else what the depot has, else a new slab.
   TREFOIL_COLD static void* refill(context::level here) noexcept {
-    if constexpr (has_local) {
-      if (here == context::process) register_thread();
-    }
-    node* chain = shared_.take_if_any();
-    if (chain == nullptr) {
-      if (here != context::process) return nullptr;
-      chain = new_slab();
-      if (chain == nullptr) return nullptr;
-    }
-    node* const block = chain;
-    keep(chain->next.get());
-    return block;
-  }
-
-  /// Keeps as much of a chain as the thread has room for and puts the rest back.
-  static void keep(node* chain) noexcept {
+    if (here == context::process) forks_.ask(&before_fork, &after_fork, &after_fork_in_child);
+    std::size_t got = 0;
     if constexpr (has_local) {
       cache& mine = local();
-      while (chain != nullptr && mine.room != 0) {
-        node* const next = chain->next.get();
-        chain->next.set(mine.first);
-        mine.first = chain;
-        --mine.room;
-        chain = next;
+      if (here == context::process) register_thread(mine);
+      if (mine.load_spare()) return mine.take_from_first();
+      if (mine.is_open()) {
+        node* const n = depot_.take(here, depot::batch, got);
+        if (n == nullptr) return nullptr;
+        node* const rest = n->next.get();
+        if (rest == nullptr) return n;
+        if (mine.first_is_empty()) [[likely]] {
+          mine.load(rest, got - 1);
+        } else {  // the platform's allocate() has made and dropped objects of this size itself
+          depot_.put_all(rest);
+        }
+        return n;
       }
     }
-    put_rest_back(chain);
+    return depot_.take(here, 1, got);
   }
 
-  static void put_back(node* chain) noexcept {
-    if (chain == nullptr) return;
-    shared_.push_chain(*chain, *last_of(chain));
-  }
-
-  /// As put_back(), of a chain too long to walk to its end: what others gave back since it was taken
-  /// is short, and goes in front of it.
-  static void put_rest_back(node* chain) noexcept {
-    while (chain != nullptr && !shared_.put_if_empty(*chain)) {
-      node* const newer = shared_.take_if_any();
-      if (newer == nullptr) continue;
-      last_of(newer)->next.set(chain);
-      chain = newer;
-    }
-  }
-
-  static void register_thread() noexcept {
+  /// The thread's stock is full, or it has none.
+  TREFOIL_COLD static void overflow(node& n, context::level here) noexcept {
     if constexpr (has_local) {
       cache& mine = local();
-      if (mine.life != cache_life::fresh) return;
-      mine.hook.run = [](thread_exit_hook&) noexcept {
-        local().life = cache_life::closed;  // from here on the shared list alone
-        push_back_local();
-      };
-      if (!P::at_thread_exit(mine.hook)) return;
-      mine.life = cache_life::open;
-      mine.last_back = none_back;
-      mine.room = thread_room;
+      if (here == context::process) register_thread(mine);
+      if (mine.is_open()) {
+        if (mine.put(n)) return;  // open from now on
+        node* const full = mine.set_first_aside();
+        static_cast<void>(mine.put(n));
+        if (full != nullptr) depot_.put_magazine(*full, here);
+        return;
+      }
     }
+    depot_.put(n, here);
   }
 
-  static void push_back_local() noexcept {
+  TREFOIL_COLD static void tidy_now_and_then(context::level here) noexcept {
+    cache& mine = local();
+    if (--mine.until_tidy != 0) return;
+    mine.until_tidy = tidy_each;
+    depot_.tidy(here);
+  }
+
+  static void register_thread(cache& mine) noexcept {
+    if (mine.life != cache_life::fresh) return;
+    mine.hook.run = [](thread_exit_hook&) noexcept {
+      cache& ending = local();
+      ending.life = cache_life::closed;  // from here on the depot alone
+      depot_.remove_stock(ending);
+      node* const all = ending.take_all();
+      ending.close();
+      depot_.put_all(all);
+    };
+    if (!P::at_thread_exit(mine.hook)) return;
+    mine.life = cache_life::open;
+    mine.open();
+    depot_.add_stock(mine);
+  }
+
+  static void before_fork() noexcept { depot_.before_fork(P::state().here()); }
+  static void after_fork() noexcept { depot_.after_fork_in_parent(P::state().here()); }
+  static void after_fork_in_child() noexcept {
+    stock* mine = nullptr;
     if constexpr (has_local) {
-      cache& mine = local();
-      const bool open = mine.life == cache_life::open;
-      if (mine.last_back > not_used) shared_.push(*reinterpret_cast<node*>(mine.last_back));
-      mine.last_back = open ? none_back : not_used;
-      node* const chain = mine.first;
-      mine.first = nullptr;
-      mine.room = open ? thread_room : 0;
-      put_back(chain);
+      if (local().is_open()) mine = &local();
     }
+    depot_.after_fork_in_child(P::state().here(), mine);
   }
 
-  /// A chain of all blocks of a new slab; null if the platform has no memory.
-  static node* new_slab() noexcept {
-    void* const memory = P::allocate(slab_bytes, slab_bytes);
-    if (memory == nullptr) return nullptr;
-    slab* const s = ::new (memory) slab;
-    auto* const base = static_cast<std::byte*>(memory);
-    constexpr std::size_t first = (sizeof(slab) + Align - 1) / Align * Align;
-    node* chain = nullptr;
-    for (std::size_t at = first + (slab_bytes - first) / Size * Size; at != first;) {
-      at -= Size;
-      node* const n = Blocks::carve(base + at);
-      n->next.set(chain);
-      chain = n;
-      ++s->blocks;
-    }
-    all_slabs_.push(s->link);
-    slabs_.fetch_add(1, std::memory_order_relaxed);
-    return chain;
-  }
-
-  /// In the child the thread that trimmed at the time of the fork does not exist: what it had in its
-  /// hands is lost, and what it had counted so far means nothing.
-  static void after_fork() noexcept {
-    if (!trimming_.load(std::memory_order_relaxed)) return;
-    node* link = all_slabs_.take_all();
-    while (link != nullptr) {
-      node* const next = link->next.get();
-      reinterpret_cast<slab*>(link)->free = 0;
-      all_slabs_.push(*link);
-      link = next;
-    }
-    trimming_.store(false, std::memory_order_relaxed);
-  }
-
-  static void keep_blocks_of_slabs_in_use(node* free) noexcept {
-    node* kept = nullptr;
-    while (free != nullptr) {
-      node* const next = free->next.get();
-      const slab* const s = slab_of(free);
-      if (s->free != s->blocks) {
-        free->next.set(kept);
-        kept = free;
-      }
-      free = next;
-    }
-    put_back(kept);
-  }
-
-  static std::size_t release_free_slabs() noexcept {
-    std::size_t bytes = 0;
-    node* link = all_slabs_.take_all();
-    while (link != nullptr) {
-      node* const next = link->next.get();
-      auto* const s = reinterpret_cast<slab*>(link);  // its first member
-      if (s->free == s->blocks) {
-        slabs_.fetch_sub(1, std::memory_order_relaxed);
-        P::deallocate(s, slab_bytes, slab_bytes);
-        bytes += slab_bytes;
-      } else {
-        s->free = 0;
-        all_slabs_.push(*link);
-      }
-      link = next;
-    }
-    return bytes;
-  }
-
-  static inline constinit take_all_list<P> shared_{};
-  static inline constinit take_all_list<P> all_slabs_{};
-  static inline constinit typename P::template atomic<std::size_t> slabs_{0};
-  static inline constinit typename P::template atomic<bool> trimming_{false};
-  static inline constinit fork_handler<P> fork_handler_{};
+  static inline constinit depot depot_{};
+  static inline constinit fork_handler<P> forks_{};
 };
 
 /// The storage policy by default: pools, shared by all objects of one size class.
@@ -321,8 +238,19 @@ struct pooled {
       (std::max(Size, sizeof(deferred<P>)) + alignment<P, Size, Align> - 1) /
       alignment<P, Size, Align> * alignment<P, Size, Align>;
 
+  template <class P, std::size_t Size, std::size_t Align, class Blocks>
+  struct chosen {
+    using type = pool<P, Size, Align, Blocks>;
+  };
+  template <class P, std::size_t Size, std::size_t Align, class Blocks>
+    requires(Size >= big_block_bytes)
+  struct chosen<P, Size, Align, Blocks> {
+    using type = big_pool<P, Size, Align, Blocks>;
+  };
+
   template <class P, std::size_t Size, std::size_t Align, class Blocks = raw_blocks<P>>
-  using source = pool<P, block_bytes<P, Size, Align>, alignment<P, Size, Align>, Blocks>;
+  using source = typename chosen<P, block_bytes<P, Size, Align>, alignment<P, Size, Align>,
+                                 Blocks>::type;
 };
 
 }  // namespace trefoil

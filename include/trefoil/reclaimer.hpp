@@ -34,6 +34,7 @@
 
 #include "trefoil/deferred.hpp"
 #include "trefoil/errand.hpp"
+#include "trefoil/statistic.hpp"
 
 namespace trefoil {
 
@@ -60,21 +61,6 @@ concept runs_errands = reclaimer<R, P> && requires(errand<P>& e) {
   { R::send(e) } noexcept;
   { R::send_later(e) } noexcept;
 };
-
-namespace detail {
-
-/// P's `statistic<T>` where it has one (platform.hpp), else its atomic.
-template <class P, class T>
-struct statistic_on {
-  using type = typename P::template atomic<T>;
-};
-template <class P, class T>
-  requires requires { typename P::template statistic<T>; }
-struct statistic_on<P, T> {
-  using type = typename P::template statistic<T>;
-};
-
-}  // namespace detail
 
 /// The numbers behind reclaimer_counters. Every operation: context any, lock-free, relaxed: they
 /// order nothing.

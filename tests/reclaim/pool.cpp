@@ -99,7 +99,7 @@ TEST(pool, at_atomic_only_what_is_at_hand_at_any_nothing) {
   std::vector<void*> rest;
   while (void* const b = pool::allocate(atomic)) rest.push_back(b);
   EXPECT_EQ(pool::bytes_reserved(), pool::slab_bytes);
-  EXPECT_GT(rest.size(), 100U);
+  EXPECT_GT(rest.size(), 50U);
   // What comes back at `any` is on the shared list, where `atomic` finds it.
   pool::release(first, any);
   EXPECT_EQ(pool::allocate(any), nullptr);
@@ -185,14 +185,16 @@ struct crossing;
 TEST(pool, what_one_thread_makes_another_may_release) {
   using pool = pool_of<crossing>;
   constexpr std::size_t n = 10'000;
-  std::size_t reserved = 0;
+  std::size_t most = 0;
   for (int round = 0; round < 5; ++round) {
     const std::vector<void*> blocks = take<pool>(n);
-    if (round == 0) reserved = pool::bytes_reserved();
-    // This thread has no list there and ends at once: all n come back through the shared list.
+    if (round == 0) most = pool::bytes_reserved();
+    EXPECT_LE(pool::bytes_reserved(), most);
     std::thread([&blocks] { give<pool>(blocks); }).join();
+    // The thread that has gone has nothing; what is free goes back, but for a share.
+    EXPECT_LT(pool::bytes_reserved(), most / 4);
+    EXPECT_EQ(pool::figures().living, 0U);
   }
-  EXPECT_EQ(pool::bytes_reserved(), reserved);
 }
 
 struct leaving;
@@ -218,7 +220,7 @@ struct never_registered;
 
 TEST(pool, a_thread_that_never_allocated_may_release) {
   using pool = pool_of<never_registered>;
-  const std::vector<void*> blocks = take<pool>(200);
+  const std::vector<void*> blocks = take<pool>(1000);
   const std::size_t reserved = pool::bytes_reserved();
   std::latch released{1};
   std::latch looked{1};
@@ -228,16 +230,10 @@ TEST(pool, a_thread_that_never_allocated_may_release) {
     looked.wait();  // still alive: it must not be its end that gives them back
   });
   released.wait();
-  std::vector<void*> again = take<pool>(200);
-  EXPECT_EQ(pool::bytes_reserved(), reserved);
-  std::sort(again.begin(), again.end());
-  std::vector<void*> before = blocks;
-  std::sort(before.begin(), before.end());
-  // This thread had some at hand itself; most must be those.
-  std::vector<void*> common;
-  std::set_intersection(again.begin(), again.end(), before.begin(), before.end(),
-                        std::back_inserter(common));
-  EXPECT_GT(common.size(), 50U);
+  EXPECT_LE(pool::figures().cached, 2 * pool::thread_room);  // this thread's and the other's
+  // All but what the other keeps is here for this one.
+  std::vector<void*> again = take<pool>(1000 - pool::thread_room);
+  EXPECT_LE(pool::bytes_reserved(), reserved);
   looked.count_down();
   other.join();
   give<pool>(again);
@@ -299,7 +295,9 @@ TEST(pool_trim, gives_back_slabs_that_are_wholly_free) {
   EXPECT_EQ(pool::bytes_reserved(), reserved);
   give<pool>(blocks);
   const std::size_t had = pool::bytes_reserved();
-  EXPECT_EQ(pool::trim(), had);
+  EXPECT_GT(had, 0U);
+  EXPECT_LT(had, reserved);  // most have gone back already
+  EXPECT_EQ(pool::trim(), pool::bytes_reserved() + had);
   EXPECT_EQ(pool::bytes_reserved(), 0U);
   EXPECT_EQ(pool::trim(), 0U);
   void* const b = pool::allocate(process);  // and life goes on
@@ -323,9 +321,11 @@ TEST(pool_trim, keeps_slabs_with_a_block_in_use) {
   for (std::size_t i = 0; i < many; ++i) {
     if (i % 500 != 7) refs[i].drop();
   }
+  const std::size_t left = memory::bytes_reserved();
+  EXPECT_LT(left, reserved);
   const std::size_t given = trefoil::trim<T>();
   EXPECT_GT(given, 0U);
-  EXPECT_EQ(memory::bytes_reserved(), reserved - given);
+  EXPECT_EQ(memory::bytes_reserved(), left - given);
   EXPECT_GT(memory::bytes_reserved(), 0U);
   for (std::size_t i = 7; i < many; i += 500) {
     ASSERT_TRUE(refs[i]);

@@ -121,7 +121,9 @@ class statistic : remembered<T> {
       : remembered<T>(first), value_(first) {}
 
   T load(order) const noexcept { return now(); }
+  void store(T value, order) noexcept { now() = value; }
   T fetch_add(T n, order) noexcept { return std::exchange(now(), now() + n); }
+  T fetch_sub(T n, order) noexcept { return std::exchange(now(), now() - n); }
   bool compare_exchange_weak(T& expected, T desired, order, order) noexcept {
     if (now() == expected) {
       now() = desired;
@@ -267,6 +269,9 @@ struct platform {
     execution::current()->release(p);
   }
   static void relax() noexcept { execution::current()->relax(); }
+
+  /// Turns of a lock before it sleeps: one, as each is a step.
+  static constexpr unsigned lock_turns = 1;
 
   /// By atomics two of three threads share a lane; in sections each CPU has its own.
   static std::size_t lanes() noexcept { return 3; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The platform of an ordinary process: threads, signals, fork, memory from operator new.
+/// The platform of an ordinary process: threads, signals, fork, memory (pages.hpp).
 /// The only part of the mechanism, with the futex and the reporter beside it, that needs an
 /// operating system.
 #pragma once
@@ -11,13 +11,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 
 #include "trefoil/attributes.hpp"
 #include "trefoil/context.hpp"
 #include "trefoil/os/cpu_lanes.hpp"
 #include "trefoil/os/cpu_sections.hpp"
 #include "trefoil/os/misuse_report.hpp"
+#include "trefoil/os/pages.hpp"
 #include "trefoil/os/parking.hpp"
 #include "trefoil/os/per_thread.hpp"
 #include "trefoil/platform.hpp"
@@ -69,10 +69,10 @@ struct TREFOIL_ONE_PER_PROCESS threads {
   static void report(misuse kind, const void* what) noexcept { misuse_report::raise(kind, what); }
 
   static void* allocate(std::size_t bytes, std::size_t align) noexcept {
-    return ::operator new(bytes, std::align_val_t{align}, std::nothrow);
+    return detail::pages<threads>::allocate(bytes, align);
   }
-  static void deallocate(void* p, std::size_t, std::size_t align) noexcept {
-    ::operator delete(p, std::align_val_t{align});  // unsized: clang 14 has no sized one by default
+  static void deallocate(void* p, std::size_t bytes, std::size_t align) noexcept {
+    detail::pages<threads>::deallocate(p, bytes, align);
   }
 
   static void relax() noexcept { detail::relax_once(); }
@@ -134,6 +134,9 @@ struct TREFOIL_ONE_PER_PROCESS threads {
   }
 
   static void in_forked_child(void (*run)()) noexcept { pthread_atfork(nullptr, nullptr, run); }
+  static void around_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
+    pthread_atfork(before, in_parent, in_child);
+  }
 };
 
 static_assert(platform<threads>);
