@@ -249,8 +249,8 @@ struct pooled {
   };
 
   template <class P, std::size_t Size, std::size_t Align, class Blocks = raw_blocks<P>>
-  using source = typename chosen<P, block_bytes<P, Size, Align>, alignment<P, Size, Align>,
-                                 Blocks>::type;
+  using source =
+      typename chosen<P, block_bytes<P, Size, Align>, alignment<P, Size, Align>, Blocks>::type;
 };
 
 }  // namespace trefoil

@@ -69,7 +69,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
       add_slab();
       chain = gather(wanted, got);
     }
-    if (taken_.get() != nullptr) notice();
+    look_again();
     end_visit(here);
     return chain;
   }
@@ -195,11 +195,10 @@ class TREFOIL_ONE_PER_PROCESS depot {
   }
 
  private:
-  // relaxed: a hint. On a CPU that moves the load before the push, a block may lie in dropped_
-  // unnoticed, until the next one comes, or the next visit for any other reason.
+  // relaxed: a hint. On a CPU that moves a load before a store, a block may lie in dropped_ unnoticed,
+  // until the next one comes, or a visit for any other reason.
   void notice() noexcept {
-    if (noticed_.load(std::memory_order_relaxed) == 0)
-      noticed_.store(1, std::memory_order_relaxed);
+    if (noticed_.load(std::memory_order_relaxed) == 0) noticed_.store(1, std::memory_order_relaxed);
   }
 
   static constexpr std::size_t most_magazines =
@@ -251,9 +250,14 @@ class TREFOIL_ONE_PER_PROCESS depot {
   }
 
   void look_at_dropped() noexcept {
-    if (taken_.get() != nullptr || dropped_.empty_and_awake()) return;
-    noticed_.store(0, std::memory_order_relaxed);  // before: what comes later notices again
-    taken_.set(dropped_.take_all());
+    if (taken_.get() == nullptr) taken_.set(dropped_.take_if_any());
+  }
+
+  /// Whether there is more to sort. (First off, then the look: what is dropped meanwhile notices again.)
+  void look_again() noexcept {
+    if (taken_.get() == nullptr && noticed_.load(std::memory_order_relaxed) != 0)
+      noticed_.store(0, std::memory_order_relaxed);
+    if (taken_.get() != nullptr || !dropped_.empty_and_awake()) notice();
   }
 
   /// Brings so many blocks at most to their slabs.
@@ -263,7 +267,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
       taken_.set(n->next.get());
       put_in_slab(*n);
     }
-    if (taken_.get() != nullptr) notice();
+    look_again();
   }
 
   void put_in_slab(node& n) noexcept {
@@ -368,7 +372,8 @@ class TREFOIL_ONE_PER_PROCESS depot {
   two_way_list<slab> partial_;
   two_way_list<slab> whole_;
   typename P::template cell<std::size_t> whole_count_{0};
-  typename P::template cell<std::size_t> out_{0};  // blocks of all slabs that are not in their slabs
+  typename P::template cell<std::size_t> out_{
+      0};  // blocks of all slabs that are not in their slabs
   typename P::template cell<std::size_t> magazines_count_{0};
   std::array<typename P::template cell<node*>, most_magazines> magazines_{};
   typename detail::statistic_on<P, std::size_t>::type slabs_{0};

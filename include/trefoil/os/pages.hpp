@@ -183,7 +183,8 @@ class TREFOIL_ONE_PER_PROCESS pages {
   static void deallocate(void* p, std::size_t bytes, std::size_t align) noexcept {
     if (is_run(bytes, align)) return put_run(p, bytes / chunk::page);
     if (bytes < big_block_bytes)
-      return ::operator delete(p, std::align_val_t{align});  // unsized: as clang 14 has it by default
+      return ::operator delete(p,
+                               std::align_val_t{align});  // unsized: as clang 14 has it by default
     tell_no_more_of(p, whole_pages(bytes));
     mapping::destroy(p, whole_pages(bytes));
   }

@@ -327,8 +327,7 @@ int memory_on() {
     CHECK(!trefoil::try_make<T>(gone));
   }
   const std::size_t pages = arena::in_use;
-  CHECK((trefoil::trim<T>() ==
-         trefoil::pooled::source<P, sizeof(T), alignof(T)>::slab_bytes));
+  CHECK((trefoil::trim<T>() == trefoil::pooled::source<P, sizeof(T), alignof(T)>::slab_bytes));
   CHECK(arena::in_use == pages - 1);
   // To the last page, and back.
   void* blocks[arena::pages * arena::page / 1024];
