@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -88,7 +89,15 @@ TEST(pages, of_different_owners_are_apart) {
   }
 }
 
-#if !defined(TREFOIL_NO_PAGES)
+// Sanitizers have memory of their own.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+#if defined(__linux__) && !defined(SANITIZED)
 
 std::size_t mappings() {
   std::ifstream maps("/proc/self/maps");
@@ -141,11 +150,11 @@ TEST(pages, big_ones_are_not_resident_until_they_are_touched) {
   EXPECT_LT(resident(), before + (1U << 20U));
 }
 
-#endif
-
 TEST(pages, more_than_there_is_gives_null) {
-  EXPECT_EQ(memory::allocate(std::size_t{1} << 60U, 16), nullptr);
+  EXPECT_EQ(memory::allocate(std::size_t{1} << 46U, 16), nullptr);
 }
+
+#endif
 
 TEST(pages, of_many_threads_at_once) {
   std::vector<std::thread> crowd;

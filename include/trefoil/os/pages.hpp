@@ -12,8 +12,9 @@
 /// aligned request costs it up to another half (glibc). A chunk is a mapping that stays whole while
 /// anything of it is used, so that slabs, however they come and go, do not split the process's mappings.
 ///
-/// Elsewhere than on Linux, and under AddressSanitizer, which looks for leaks through malloc's memory
-/// alone, everything comes from operator new.
+/// Elsewhere than on Linux, and in a process with AddressSanitizer, which looks for leaks through malloc's
+/// memory, everything comes from operator new. (Asked at run time: not all of a process need be built with
+/// it, and what one part allocates another may free.)
 #pragma once
 
 #include <cstddef>
@@ -22,16 +23,7 @@
 
 #include "trefoil/attributes.hpp"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TREFOIL_NO_PAGES 1
-#endif
-#endif
-#if !defined(__linux__) || defined(__SANITIZE_ADDRESS__)
-#define TREFOIL_NO_PAGES 1
-#endif
-
-#if !defined(TREFOIL_NO_PAGES)
+#if defined(__linux__)
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -45,8 +37,9 @@
 #include "trefoil/memory/two_way_list.hpp"
 #include "trefoil/platform.hpp"
 
-// LeakSanitizer alone, which no macro tells of, looks through a mapping if it is told of it.
 extern "C" {
+__attribute__((weak)) void __asan_init();  // NOLINT
+// LeakSanitizer alone looks through a mapping if it is told of it.
 __attribute__((weak)) void __lsan_register_root_region(const void*, std::size_t);    // NOLINT
 __attribute__((weak)) void __lsan_unregister_root_region(const void*, std::size_t);  // NOLINT
 }
@@ -54,7 +47,14 @@ __attribute__((weak)) void __lsan_unregister_root_region(const void*, std::size_
 
 namespace trefoil::detail {
 
-#if !defined(TREFOIL_NO_PAGES)
+[[nodiscard]] inline void* from_heap(std::size_t bytes, std::size_t align) noexcept {
+  return ::operator new(bytes, std::align_val_t{align}, std::nothrow);
+}
+inline void to_heap(void* p, std::size_t align) noexcept {
+  ::operator delete(p, std::align_val_t{align});  // unsized: clang 14 has no sized one by default
+}
+
+#if defined(__linux__)
 
 /// Mappings of the process.
 class mapping {
@@ -172,27 +172,31 @@ template <class P>
 class TREFOIL_ONE_PER_PROCESS pages {
  public:
   [[nodiscard]] static void* allocate(std::size_t bytes, std::size_t align) noexcept {
-    if (is_run(bytes, align)) return take_run(bytes / chunk::page);
-    if (bytes < big_block_bytes)
-      return ::operator new(bytes, std::align_val_t{align}, std::nothrow);
-    void* const at = mapping::create(whole_pages(bytes), std::max(align, chunk::page));
-    if (at != nullptr) tell_of(at, whole_pages(bytes));
-    return at;
+    switch (where(bytes, align)) {
+      case place::chunks: return take_run(bytes / chunk::page);
+      case place::mappings: return map(whole_pages(bytes), align);
+      case place::heap: break;
+    }
+    return from_heap(bytes, align);
   }
 
   static void deallocate(void* p, std::size_t bytes, std::size_t align) noexcept {
-    if (is_run(bytes, align)) return put_run(p, bytes / chunk::page);
-    if (bytes < big_block_bytes)
-      return ::operator delete(p,
-                               std::align_val_t{align});  // unsized: as clang 14 has it by default
-    tell_no_more_of(p, whole_pages(bytes));
-    mapping::destroy(p, whole_pages(bytes));
+    switch (where(bytes, align)) {
+      case place::chunks: return put_run(p, bytes / chunk::page);
+      case place::mappings: return unmap(p, whole_pages(bytes));
+      case place::heap: break;
+    }
+    to_heap(p, align);
   }
 
  private:
-  static constexpr bool is_run(std::size_t bytes, std::size_t align) noexcept {
-    return bytes == align && std::has_single_bit(bytes) && bytes >= chunk::page &&
-           bytes <= 64 * chunk::page;
+  enum class place : unsigned char { heap, chunks, mappings };
+
+  [[nodiscard]] static place where(std::size_t bytes, std::size_t align) noexcept {
+    if (bytes < chunk::page || &__asan_init != nullptr) return place::heap;
+    if (bytes == align && std::has_single_bit(bytes) && bytes <= 64 * chunk::page)
+      return place::chunks;
+    return bytes < big_block_bytes ? place::heap : place::mappings;
   }
   static constexpr std::size_t whole_pages(std::size_t bytes) noexcept {
     return (bytes + chunk::page - 1) / chunk::page * chunk::page;
@@ -234,8 +238,11 @@ class TREFOIL_ONE_PER_PROCESS pages {
     lock_.lock();
     used_ -= pages;
     const bool keep = dirty_ + pages <= kept_dirty();
-    // While the run is ours: who takes it next may write to it at once.
-    if (!keep) mapping::discard(p, pages * chunk::page);
+    if (!keep) {  // while the run is ours, and others need not wait
+      lock_.unlock();
+      mapping::discard(p, pages * chunk::page);
+      lock_.lock();
+    }
     if (its.exhausted()) partial_.add(its);
     its.put(p, pages, keep);
     if (keep) dirty_ += pages;
@@ -243,17 +250,19 @@ class TREFOIL_ONE_PER_PROCESS pages {
     const bool surplus = its.wholly_free() && used_ + chunk::usable < free_and_used();
     if (surplus) remove_chunk(its);
     lock_.unlock();
-    if (surplus) unmap(its);
+    if (surplus) unmap(&its, chunk::bytes);
   }
 
   [[nodiscard]] static std::size_t free_and_used() noexcept { return chunks_ * chunk::usable; }
 
+  /// Under the lock before and after, not while the system is asked.
   [[nodiscard]] static chunk* add_chunk() noexcept {
-    void* const room = mapping::create(chunk::bytes, chunk::bytes);
+    lock_.unlock();
+    void* const room = map(chunk::bytes, chunk::bytes);
+    // A huge page would make a MiB and more resident for the sake of one slab.
+    if (room != nullptr) madvise(room, chunk::bytes, MADV_NOHUGEPAGE);
+    lock_.lock();
     if (room == nullptr) return nullptr;
-    // A huge page would make a MiB resident for the sake of one slab.
-    madvise(room, chunk::bytes, MADV_NOHUGEPAGE);
-    tell_of(room, chunk::bytes);
     auto* const fresh = ::new (room) chunk;
     partial_.add(*fresh);
     ++chunks_;
@@ -264,16 +273,16 @@ class TREFOIL_ONE_PER_PROCESS pages {
     partial_.remove(c);
     --chunks_;
   }
-  static void unmap(chunk& c) noexcept {
-    tell_no_more_of(&c, chunk::bytes);
-    mapping::destroy(&c, chunk::bytes);
-  }
 
-  static void tell_of(const void* at, std::size_t bytes) noexcept {
-    if (__lsan_register_root_region != nullptr) __lsan_register_root_region(at, bytes);
+  [[nodiscard]] static void* map(std::size_t bytes, std::size_t align) noexcept {
+    void* const at = mapping::create(bytes, std::max(align, chunk::page));
+    if (at != nullptr && __lsan_register_root_region != nullptr)
+      __lsan_register_root_region(at, bytes);
+    return at;
   }
-  static void tell_no_more_of(const void* at, std::size_t bytes) noexcept {
+  static void unmap(void* at, std::size_t bytes) noexcept {
     if (__lsan_unregister_root_region != nullptr) __lsan_unregister_root_region(at, bytes);
+    mapping::destroy(at, bytes);
   }
 
   /// A handler that forks is not made to wait: it may have interrupted the holder.
@@ -299,11 +308,9 @@ template <class P>
 class pages {
  public:
   [[nodiscard]] static void* allocate(std::size_t bytes, std::size_t align) noexcept {
-    return ::operator new(bytes, std::align_val_t{align}, std::nothrow);
+    return from_heap(bytes, align);
   }
-  static void deallocate(void* p, std::size_t, std::size_t align) noexcept {
-    ::operator delete(p, std::align_val_t{align});  // unsized: as clang 14 has it by default
-  }
+  static void deallocate(void* p, std::size_t, std::size_t align) noexcept { to_heap(p, align); }
 };
 
 #endif
