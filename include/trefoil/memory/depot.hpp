@@ -148,7 +148,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
     f.bytes = bytes();
     std::size_t elsewhere = out_.get() - magazines_count_.get() * batch;
     f.shared = f.slabs * slab::blocks() - elsewhere;
-    for (const stock* s = stocks_; s != nullptr; s = s->after) f.cached += s->size();
+    for (const stock* s = stocks_.first(); s != nullptr; s = s->after.get()) f.cached += s->size();
     // A thread may have dropped blocks between the two looks.
     f.cached = std::min(f.cached, elsewhere);
     f.living = elsewhere - f.cached;
@@ -165,16 +165,12 @@ class TREFOIL_ONE_PER_PROCESS depot {
   /// A stock that figures() asks. Level: `process`.
   void add_stock(stock& s) noexcept {
     lock_.lock();
-    s.before = nullptr;
-    s.after = stocks_;
-    if (stocks_ != nullptr) stocks_->before = &s;
-    stocks_ = &s;
+    stocks_.add(s);
     lock_.unlock();
   }
   void remove_stock(stock& s) noexcept {
     lock_.lock();
-    (s.before != nullptr ? s.before->after : stocks_) = s.after;
-    if (s.after != nullptr) s.after->before = s.before;
+    stocks_.remove(s);
     lock_.unlock();
   }
 
@@ -189,8 +185,8 @@ class TREFOIL_ONE_PER_PROCESS depot {
   /// Other threads' stocks are gone with them. `mine`: this thread's, or null.
   void after_fork_in_child(context::level here, stock* mine) noexcept {
     if (here == context::any) return;
-    stocks_ = mine;
-    if (mine != nullptr) mine->before = mine->after = nullptr;
+    stocks_.clear();
+    if (mine != nullptr) stocks_.add(*mine);
     lock_.unlock();
   }
 
@@ -377,7 +373,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
   typename P::template cell<std::size_t> magazines_count_{0};
   std::array<typename P::template cell<node*>, most_magazines> magazines_{};
   typename detail::statistic_on<P, std::size_t>::type slabs_{0};
-  stock* stocks_ = nullptr;
+  two_way_list<stock> stocks_;
 };
 
 }  // namespace trefoil

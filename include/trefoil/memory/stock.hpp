@@ -118,8 +118,10 @@ class stock {
   }
 
   // Of all open stocks of one depot, under its lock.
-  stock* before = nullptr;
-  stock* after = nullptr;
+  template <class T>
+  using cell = typename P::template cell<T>;
+  cell<stock*> before{nullptr};
+  cell<stock*> after{nullptr};
 
  private:
   static constexpr std::uintptr_t none_back = 0;

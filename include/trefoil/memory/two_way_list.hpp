@@ -34,6 +34,8 @@ class two_way_list {
     }
     if (after != nullptr) after->before.set(before);
   }
+  /// The members are left as they are.
+  void clear() noexcept { first_.set(nullptr); }
 
  private:
   typename T::template cell<T*> first_{nullptr};
