@@ -109,8 +109,9 @@ class TREFOIL_ONE_PER_PROCESS pool {
       return 0;
     }
     const inside<P, region::pool> mark;
-    if constexpr (has_local) depot_.put_all(local().take_all());
-    return depot_.trim();
+    std::size_t bytes = 0;
+    if constexpr (has_local) bytes = depot_.put_all(local().take_all());
+    return bytes + depot_.trim();
   }
 
   /// Blocks and bytes at this moment; exact while nobody else uses the pool. Level: `process`: O(blocks

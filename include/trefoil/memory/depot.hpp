@@ -105,8 +105,10 @@ class TREFOIL_ONE_PER_PROCESS depot {
     end_visit(here);
   }
 
-  /// Any number of blocks, as a chain that ends in null. Waits. Level: `process`. O(blocks).
-  void put_all(node* chain) noexcept {
+  /// Any number of blocks, as a chain that ends in null; returns the bytes that went back to the
+  /// platform meanwhile. Waits. Level: `process`. O(blocks).
+  std::size_t put_all(node* chain) noexcept {
+    std::size_t bytes = 0;
     while (chain != nullptr) {
       lock_.lock();
       for (std::size_t i = 0; i != batch && chain != nullptr; ++i) {
@@ -114,8 +116,9 @@ class TREFOIL_ONE_PER_PROCESS depot {
         put_in_slab(*chain);
         chain = next;
       }
-      end_visit(context::process);
+      bytes += end_visit(context::process);
     }
+    return bytes;
   }
 
   /// What a visit does beside what it was made for. Never waits. Level: `atomic`.
@@ -313,14 +316,15 @@ class TREFOIL_ONE_PER_PROCESS depot {
     return chain;
   }
 
-  /// Unlocks. What a slab of type-stable blocks was, a finder may still look at: it stays until trim.
-  void end_visit(context::level here) noexcept {
+  /// Unlocks; returns the bytes that went back to the platform. What a slab of type-stable blocks was,
+  /// a finder may still look at: it stays until trim.
+  std::size_t end_visit(context::level here) noexcept {
     slab* surplus = nullptr;
     if constexpr (!slab::type_stable) {
       if (here == context::process) surplus = detach_whole(kept_whole());
     }
     lock_.unlock();
-    give_back(surplus);
+    return give_back(surplus);
   }
 
   // ---- not under it ----
