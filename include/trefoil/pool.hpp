@@ -13,8 +13,8 @@
 ///
 /// The thread's stock (memory/stock.hpp) is plain data, for one thread's code at levels above `any`. A
 /// signal handler never touches it, which is why handlers must open a scope (context.hpp). A thread
-/// without one (past its thread-local teardown, or on a platform that has none) works on the depot
-/// (memory/depot.hpp) alone.
+/// without one (it never allocates, it is past its thread-local teardown, or the platform has none)
+/// works on the depot (memory/depot.hpp) alone.
 ///
 /// What a pool takes is bounded by what lives (docs/memory.md): at most 4/3 of the most that lived at
 /// the same time, and for each thread a stock of 64 KiB, or three blocks. What a burst took goes back
@@ -133,13 +133,9 @@ class TREFOIL_ONE_PER_PROCESS pool {
  private:
   enum class cache_life : unsigned char { fresh, open, closed };
 
-  /// A thread that makes and drops in turn, out of its stock, looks after what was dropped at level
-  /// `any` as often as that: nobody else might.
-  static constexpr std::uint32_t tidy_each = 64;
-
   /// One thread's blocks.
   struct cache : stock {
-    std::uint32_t until_tidy = tidy_each;
+    std::uint32_t until_tidy = 1;  // operations until it looks after what was dropped
     cache_life life = cache_life::fresh;
     thread_exit_hook hook{};
   };
@@ -176,21 +172,26 @@ class TREFOIL_ONE_PER_PROCESS pool {
     return depot_.take(here, 1, got);
   }
 
-  /// The thread's stock is full, or it has none.
+  /// The thread's stock is full, or it has none. A thread that never takes blocks, as the worker's, gets
+  /// none: others can use at once what it gives back.
   TREFOIL_COLD static void overflow(node& n, context::level here) noexcept {
     if constexpr (has_local) {
       cache& mine = local();
-      if (here == context::process) register_thread(mine);
-      if (mine.is_open()) {
-        if (mine.put(n)) return;  // open from now on
-        node* const full = mine.set_first_aside();
-        static_cast<void>(mine.put(n));
-        if (full != nullptr) depot_.put_magazine(*full, here);
-        return;
+      if (!mine.is_open()) {
+        depot_.drop(n);
+        return tidy_now_and_then(here);
       }
+      node* const full = mine.set_first_aside();
+      static_cast<void>(mine.put(n));
+      if (full != nullptr) depot_.put_magazine(*full, here);
+    } else {
+      depot_.put(n, here);
     }
-    depot_.put(n, here);
   }
+
+  /// A thread that needs nothing from the depot looks after what was dropped as often as that: nobody
+  /// else might.
+  static constexpr std::uint32_t tidy_each = 64;
 
   TREFOIL_COLD static void tidy_now_and_then(context::level here) noexcept {
     cache& mine = local();

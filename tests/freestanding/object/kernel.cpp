@@ -28,7 +28,7 @@ using context::process;
 class arena {
  public:
   static constexpr std::size_t page = 16384;
-  static constexpr std::size_t pages = 16;
+  static constexpr std::size_t pages = 32;
 
   static void* allocate(std::size_t bytes, std::size_t align) noexcept {
     if (bytes > page || align > page) return nullptr;
