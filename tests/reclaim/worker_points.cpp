@@ -22,11 +22,14 @@ using namespace test;
 /// Points of the worker's thread alone. At the `left`-th one `meanwhile` happens, once.
 struct points {
   static inline constinit thread_local bool on_worker = false;
+  // Not inside the pool: a worker that stands still there may hold its lock, for which others wait when
+  // they make objects. (The explorer has the pool's points.)
+  static inline constinit thread_local int in_pool = 0;
   static inline std::atomic<int> left{0};
   static inline std::function<void()> meanwhile;
 
   static void pass() {
-    if (!on_worker || left.load(std::memory_order_relaxed) == 0) return;
+    if (!on_worker || in_pool != 0 || left.load(std::memory_order_relaxed) == 0) return;
     if (left.fetch_sub(1) == 1) meanwhile();
   }
 };
@@ -42,6 +45,8 @@ struct stepped : trefoil::threads {
     return here;
   }
   static void report(misuse, const void*) noexcept { misuses.fetch_add(1); }
+  static void enter(trefoil::region r) noexcept { points::in_pool += r == trefoil::region::pool; }
+  static void leave(trefoil::region r) noexcept { points::in_pool -= r == trefoil::region::pool; }
 
   static bool start_thread(void (*run)()) noexcept {
     the_loop = run;
