@@ -38,22 +38,50 @@ if(TREFOIL_SANITIZE)
     endif()
 endif()
 
-# Much of the time of a test's build is GoogleTest's header. The sanitizers' builds read it once; the
-# others read it in every test, so that they see it when a test forgets to include it. (And g++ 12, when
-# it optimises, warns of system headers that it finds precompiled.)
+# Optimising GoogleTest's macros takes g++ longer than all libraries: twice as long as -Og. What tests of
+# the mechanism check is optimised fully in clang++'s build; the others check libraries. Under a sanitizer,
+# which adds its own to each access, it takes twice as long again.
+set(test_level "")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    if(TREFOIL_SANITIZE)
+        set(test_level -O0)
+    else()
+        set(test_level $<$<CONFIG:Release>:-Og>)
+    endif()
+endif()
+
+# GoogleTest's header is a tenth to a third of the time of a test's build. The presets of ./test read it once; debug
+# reads it in every test, so that it sees it when a test forgets to include it.
 option(TREFOIL_PRECOMPILE "Precompile GoogleTest's header for the tests" OFF)
 if(TREFOIL_PRECOMPILE AND build_tests)
     set(unit "${PROJECT_BINARY_DIR}/precompiled.cpp")
     file(CONFIGURE OUTPUT "${unit}" CONTENT "// The owner of what is precompiled.\n")
-    # Once for each level of optimisation: the compiler takes no other's.
-    foreach(precompiled trefoil_precompiled trefoil_precompiled_O0)
-        add_library(${precompiled} OBJECT EXCLUDE_FROM_ALL "${unit}")
-        target_link_libraries(
-            ${precompiled} PRIVATE trefoil::trefoil trefoil_warnings GTest::gtest_main)
-        target_precompile_headers(${precompiled} PRIVATE <gtest/gtest.h>)
-    endforeach()
-    target_compile_options(trefoil_precompiled_O0 PRIVATE -O0)
+    add_library(trefoil_precompiled OBJECT EXCLUDE_FROM_ALL "${unit}")
+    target_link_libraries(
+        trefoil_precompiled PRIVATE trefoil::trefoil trefoil_warnings GTest::gtest_main)
+    target_compile_options(trefoil_precompiled PRIVATE ${test_level}) # the compiler takes no other's
+    target_precompile_headers(trefoil_precompiled PRIVATE <gtest/gtest.h>)
 endif()
+
+# trefoil_unity(<target> [BESIDE <file>...])
+#
+# Reading headers and instantiating templates is most of the time of a library's build. With TREFOIL_UNITY
+# the files of one folder are one unit, except BESIDE, whose local names others have, too. Off by default:
+# a change of one file compiles less without, and clang-tidy looks at single files.
+function(trefoil_unity target)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "BESIDE")
+    if(NOT TREFOIL_UNITY)
+        return()
+    endif()
+    get_target_property(files ${target} SOURCES)
+    foreach(file IN LISTS files)
+        cmake_path(GET file PARENT_PATH folder)
+        if(file MATCHES "\\.cpp$" AND NOT file IN_LIST arg_BESIDE)
+            set_source_files_properties("${file}" PROPERTIES UNITY_GROUP "files_${folder}")
+        endif()
+    endforeach()
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+endfunction()
 
 # trefoil_add_test(<name> SOURCES <file>... [LABELS <label>...] [OPTIONS <compile option>...]
 #                  [LIBRARIES <target>...] [NO_SANITIZER] [ALONE])
@@ -73,26 +101,14 @@ function(trefoil_add_test name)
         return()
     endif()
     add_executable(${name} ${arg_SOURCES})
-    # Optimising GoogleTest's macros takes compilers longer than all libraries: twice as long as -Og. What
-    # unit tests check is optimised fully in clang++'s build, and in the tests of reclaimers; the others check
-    # libraries. Under a sanitizer, which adds its own to each access, it takes twice as long again.
-    set(precompiled trefoil_precompiled)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND arg_LABELS MATCHES "^(unit|lab|machine|mm)(;|$)")
-        if(TREFOIL_SANITIZE)
-            target_compile_options(${name} PRIVATE -O0)
-            set(precompiled trefoil_precompiled_O0)
-        else()
-            target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-Og>)
-        endif()
-    endif()
-    target_compile_options(${name} PRIVATE ${arg_OPTIONS})
+    target_compile_options(${name} PRIVATE ${test_level} ${arg_OPTIONS})
     target_link_libraries(
         ${name} PRIVATE trefoil::trefoil trefoil_warnings GTest::gtest_main ${arg_LIBRARIES})
     # It fits what is compiled with the same options. A macro that GoogleTest does not know is no matter.
     set(others ${arg_OPTIONS})
     list(FILTER others EXCLUDE REGEX "^-DTREFOIL_")
-    if(TARGET ${precompiled} AND NOT others)
-        target_precompile_headers(${name} REUSE_FROM ${precompiled})
+    if(TARGET trefoil_precompiled AND NOT others)
+        target_precompile_headers(${name} REUSE_FROM trefoil_precompiled)
     endif()
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
     # A deadlock is a likely failure of this library: it has to end, and with a name.

@@ -31,7 +31,7 @@ struct import_arguments {
   bool force = false;
 };
 
-constexpr const char* examples = R"(
+constexpr const char* import_examples = R"(
 What is not stated is deduced from the events where they show it, and said.
 
 Examples:
@@ -94,7 +94,7 @@ void add_import(CLI::App& app) {
   command->add_option("--repeat", given->repeat, "write it N times, one after the other")
       ->type_name("N")
       ->check(whole_number(1, std::uint64_t{lab::most::segments}));
-  command->footer(examples);
+  command->footer(import_examples);
   command->callback([given, rt] {
     given->rt_given = rt->count() != 0;
     run(*given);

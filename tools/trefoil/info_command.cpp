@@ -23,7 +23,7 @@ struct info_arguments {
   bool as_json = false;
 };
 
-constexpr const char* examples = R"(
+constexpr const char* info_examples = R"(
 Reads every event, so a file that passes is sound.
 
 Examples:
@@ -147,7 +147,7 @@ void add_info(CLI::App& app) {
   CLI::App* command = app.add_subcommand("info", "What a recording is and what is in it");
   command->add_option("FILE", given->file, "a recording")->required();
   command->add_flag("--json", given->as_json, "as JSON");
-  command->footer(examples);
+  command->footer(info_examples);
   command->callback([given] { run(*given); });
 }
 

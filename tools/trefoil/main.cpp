@@ -36,7 +36,7 @@ constexpr int bad_output = 1;
 constexpr int bad_input = 2;
 constexpr rlim_t least_stack = rlim_t{128} << 10;
 
-constexpr const char* examples = R"(
+constexpr const char* tool_examples = R"(
 Examples:
   trefoil import fork.tsv.gz -o fork.trefoil
   trefoil info fork.trefoil --json
@@ -95,7 +95,7 @@ int delivered(int status) {
 int run(std::vector<std::string> words) {
   CLI::App app("Lifetimes of address spaces: recordings of real ones, and storms of our own");
   app.name("trefoil");
-  app.footer(examples);
+  app.footer(tool_examples);
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("trefoil {}.{}.{}", TREFOIL_VERSION_MAJOR,
                                                 TREFOIL_VERSION_MINOR, TREFOIL_VERSION_PATCH));

@@ -26,7 +26,7 @@ struct record_arguments {
   bool as_json = false;
 };
 
-constexpr const char* examples = R"(
+constexpr const char* record_examples = R"(
 Records the whole machine, not COMMAND alone, until COMMAND has ended, SECONDS are over or Ctrl-C. The
 file is whole then; before, there is none. COMMAND runs as the user who called sudo. After SECONDS it is
 asked to end (SIGTERM). At Ctrl-C it has 5 s to end; a second Ctrl-C kills it, not the recording.
@@ -125,7 +125,7 @@ void add_record(CLI::App& app) {
                     "what was recorded, as JSON; COMMAND's stdout is its stderr then");
   command->add_option("COMMAND", given->options.command, "the program to run, after --");
   command->positionals_at_end();
-  command->footer(examples);
+  command->footer(record_examples);
   command->callback([given] {
     given->options.command_to_stderr = given->as_json;
     run(*given);

@@ -29,7 +29,7 @@ struct replay_arguments {
   bool as_json = false;
 };
 
-constexpr const char* examples = R"(
+constexpr const char* replay_examples = R"(
 Examples:
   trefoil replay fork.trefoil
   trefoil replay fork.trefoil oom.trefoil --design three-counts --design reversed
@@ -268,7 +268,7 @@ void add_replay(CLI::App& app) {
                    "how many designs to play at once (if not given: one per CPU)")
       ->check(whole_number(1, 1024));
   command->add_flag("--json", given->as_json, "as JSON");
-  command->footer(examples);
+  command->footer(replay_examples);
   command->callback([given] { run(*given); });
 }
 

@@ -32,7 +32,7 @@ struct storm_arguments {
   bool as_json = false;
 };
 
-constexpr const char* examples = R"(
+constexpr const char* storm_examples = R"(
 Examples:
   trefoil storm
   trefoil storm --processes 5000 --cpus 8 --seed 7
@@ -241,7 +241,7 @@ void add_storm(CLI::App& app) {
       ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
       ->capture_default_str();
   command->add_flag("--json", given->as_json, "as JSON");
-  command->footer(examples);
+  command->footer(storm_examples);
   command->callback([given] { run(*given); });
 }
 
