@@ -177,6 +177,11 @@ const std::vector<named>& operations() {
          std::array<trefoil::ref<easy, light>, 12> some;
          for (auto& r : some) r = trefoil::make<easy>();
        }},
+      {"more than a thread keeps for itself",
+       [](fixture&) {
+         std::vector<trefoil::ref<easy, light>> some(150);
+         for (auto& r : some) r = trefoil::make<easy>();
+       }},
       {"copy", [](fixture& f) { auto copy = f.easy_a; }},
       {"share", [](fixture& f) { auto other = f.easy_a.share<low>(); }},
       {"promote",
