@@ -208,6 +208,7 @@ void round_robin(meter& m, unsigned threads) {
   });
   them.join();
   for (boxes& left : all) (empty_box<Objects>(m, std::get<mailbox<Objects>>(left)), ...);
+  (wait_in_operations<Objects>(m, threads * 64, 1), ...);
   (m.check(Objects::figures_of(0)), ...);
   m.end(1);
 }
@@ -249,7 +250,7 @@ void producer_consumer(meter& m, unsigned pairs) {
     }
   });
   them.join();
-  if constexpr (How == dropped::at_any) wait_in_operations<Objects>(m, pairs * boxes * 64, 1);
+  wait_in_operations<Objects>(m, pairs * boxes * 64, 1);
   m.check(Objects::figures_of(0));
   m.end(1);
 }
@@ -316,6 +317,7 @@ void come_and_go(meter& m, unsigned at_a_time) {
     first = false;
   }
   for (auto& each : left) drop_all<Objects>(m, each);
+  wait_in_operations<Objects>(m, at_a_time * n, 1);
   m.check(Objects::figures_of(0));
   m.end(1);
 }
