@@ -13,5 +13,6 @@ void add_references(std::vector<operation>& to);  // copy, share, promote, demot
 void add_lives(std::vector<operation>& to);       // create and destroy
 void add_last_drops(std::vector<operation>& to);  // inline, deferred
 void add_deferrals(std::vector<operation>& to);   // many at a time
+void add_refills(std::vector<operation>& to);     // threads in need of memory
 
 }  // namespace bench

@@ -25,6 +25,8 @@ SUITE = Suite(
         "any_drop_vs_process_drop": Ratio("last_drop_any", "last_drop_process"),
         "any_drop_vs_punt_idle_worker": Ratio("last_drop_any", "punt_idle_worker", 0.005),
         "deferred_vs_inline_busy": Ratio("punt_busy_worker", "last_drop_any"),
+        **{f"refill_{threads}_vs_make_shared": Ratio(f"refill_{threads}", f"make_shared_refill_{threads}")
+           for threads in (2, 4, 8, 16, 32, 64)},
     },
     rates={
         "deferred_per_s": Rate("deferred", 12e6),
