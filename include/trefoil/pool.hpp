@@ -16,7 +16,7 @@
 /// without one (it never allocates, it is past its thread-local teardown, or the platform has none)
 /// works on the depot (memory/depot.hpp) alone.
 ///
-/// What a pool takes is bounded by what lives (docs/memory.md): at most 4/3 of the most that lived at
+/// What a pool takes is bounded by what lives (docs/memory.md): at most 8/7 of the most that lived at
 /// the same time, and for each thread a stock of 64 KiB, or three blocks. What a burst took goes back
 /// while anybody makes and drops at level `process`; nobody needs to call trim.
 #pragma once

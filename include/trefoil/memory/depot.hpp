@@ -50,8 +50,10 @@ class TREFOIL_ONE_PER_PROCESS depot {
   using node = deferred<P>;
   using slab = trefoil::slab<P, Size, Align, Blocks>;
 
-  /// Blocks that threads and depot hand each other at a time.
-  static constexpr std::size_t batch = std::clamp<std::size_t>(32768 / Size, 1, 64);
+  /// Blocks that threads and depot hand each other at a time. A stock holds two batches, and each of its
+  /// blocks may be the last one out of its slab: they and their slabs stay below 256 KiB, or three blocks.
+  static constexpr std::size_t batch =
+      std::clamp<std::size_t>(std::min(32768 / Size, 131'072 / slab::bytes()), 1, 32);
   using stock = trefoil::stock<P, batch>;
 
   constexpr depot() noexcept = default;
@@ -206,7 +208,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
   /// Slabs that stay though nothing lives in them: a share of all there are, so that an ebb and flow
   /// of objects does not go to the platform each time; 64 KiB in any case.
   [[nodiscard]] std::size_t kept_whole() const noexcept {
-    return std::max<std::size_t>(65536 / slab::bytes(), slabs() / 4);
+    return std::max<std::size_t>(65536 / slab::bytes(), slabs() / 8);
   }
 
   // ---- under the lock ----

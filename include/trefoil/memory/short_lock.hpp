@@ -79,10 +79,10 @@ class short_lock {
     if constexpr (requires { P::lock_turns; }) {
       return unsigned{P::lock_turns};
     } else {
-      return 64U;
+      return 256U;
     }
   }();
-  static constexpr unsigned turns_at_atomic = 256 * turns_at_process;
+  static constexpr unsigned turns_at_atomic = 64 * turns_at_process;
 
   [[nodiscard]] bool turn_and_try(unsigned turns) noexcept {
     for (; turns != 0; --turns) {

@@ -37,10 +37,11 @@ class TREFOIL_ONE_PER_PROCESS slab {
   slab(const slab&) = delete;
   slab& operator=(const slab&) = delete;
 
-  /// What the platform is asked for; a power of two, and the alignment. Small, so that few objects
-  /// that live on keep little from going back.
+  /// What the platform is asked for; a power of two, and the alignment. Small, so that few objects that
+  /// live on, or few blocks in a thread's stock, keep little from going back: large blocks have a slab each
+  /// (what a slab has beyond its blocks is never touched).
   [[nodiscard]] static constexpr std::size_t bytes() noexcept {
-    constexpr std::size_t least_blocks = Size <= 4096 ? 8 : 4;
+    constexpr std::size_t least_blocks = Size <= 1024 ? 8 : Size <= 4096 ? 4 : Size < 16384 ? 2 : 1;
     return std::bit_ceil(std::max<std::size_t>(4096, first_offset() + least_blocks * Size));
   }
   /// How many blocks there are in one.

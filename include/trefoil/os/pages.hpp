@@ -205,9 +205,10 @@ class TREFOIL_ONE_PER_PROCESS pages {
   /// How many chunks are looked through for a run; a longer search would find what is left of others.
   static constexpr int looked_through = 8;
 
-  /// Free pages that stay resident, so that an ebb and flow of slabs costs no page faults.
+  /// Free pages that stay resident, so that an ebb and flow of slabs costs no page faults: a share of
+  /// those in use, 256 KiB in any case, and 1 MiB at most, which stays after a burst.
   [[nodiscard]] static std::size_t kept_dirty() noexcept {
-    return std::max<std::size_t>(64, used_ / 8);
+    return std::clamp<std::size_t>(used_ / 8, 64, 256);
   }
 
   [[nodiscard]] static void* take_run(std::size_t pages) noexcept {
