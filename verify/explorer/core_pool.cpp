@@ -405,6 +405,7 @@ class crowd {
     std::function<void(crowd&, const given&)> does;
     std::size_t needs = 0;    // blocks that it is given
     bool interrupts = false;  // comes in between the first thread's steps
+    bool makes_none = false;  // the thread never has
   };
 
   /// `many`: blocks, more than a stock has room for.
@@ -427,6 +428,7 @@ class crowd {
          1},
         {"drop at any", drops(any), 1},
         {"drop in an interrupt", drops(any), 1, true},
+        {"drop, having made none", drops(process), 3, false, true},
         {"end", [](crowd&, const given&) { ends(); }},
         {"trim", [](crowd&, const given&) { static_cast<void>(Pool::trim()); }},
         {"figures", [](crowd&, const given&) { static_cast<void>(look()); }},
@@ -517,7 +519,7 @@ class crowd {
     for (std::size_t i = 1; i != each.size(); ++i) {
       if (each[i].interrupts) continue;
       spawn([this, &operation = each[i], &mine = theirs[i], &its = gates[i]] {
-        drop({make(process)}, process);  // it is known to the pool from now on
+        if (!operation.makes_none) drop({make(process)}, process);  // from now on the pool knows it
         its.pass(1);
         operation.does(*this, mine);
         its.pass(2);
