@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pool's single steps, of which each must be there: what is counted, what a child after fork()
+// finds, who looks after what.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstddef>
+#include <latch>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <trefoil/fork_handler.hpp>
+#include <trefoil/os/threads.hpp>
+#include <trefoil/pool.hpp>
+
+namespace {
+
+namespace context = trefoil::context;
+using context::any;
+using context::atomic;
+using context::process;
+
+template <class Tag>
+struct apart : trefoil::threads {
+  static context::state<apart>& state() noexcept {
+    static constinit thread_local context::state<apart> here;
+    return here;
+  }
+};
+template <class Tag, std::size_t Size = 64>
+using pool_of = trefoil::pooled::source<apart<Tag>, Size, 16>;
+
+template <class Pool>
+std::vector<void*> make(std::size_t n) {
+  std::vector<void*> all(n);
+  for (void*& block : all) block = Pool::allocate(process);
+  return all;
+}
+template <class Pool>
+void drop(const std::vector<void*>& all, context::level here) {
+  for (void* const block : all) Pool::release(block, here);
+}
+
+// ---- counts --------------------------------------------------------------------------------------
+
+struct counts;
+
+TEST(depot_steps, a_threads_stock_is_told_from_what_lives) {
+  using pool = pool_of<counts>;
+  const std::vector<void*> some = make<pool>(3);
+  EXPECT_EQ(pool::figures().living, 3U);
+  EXPECT_EQ(pool::figures().cached, pool::figures().cached_here);
+  EXPECT_GT(pool::figures().cached, 0U);
+  drop<pool>(some, process);
+  EXPECT_EQ(pool::figures().living, 0U);
+  pool::trim();
+  EXPECT_EQ(pool::bytes_reserved(), 0U);
+}
+
+struct trimmed;
+
+TEST(depot_steps, trim_finds_what_was_dropped_at_any) {
+  using P = apart<trimmed>;
+  trefoil::depot<P, 64, 16, trefoil::raw_blocks<P>> depot;
+  std::size_t got = 0;
+  for (int i = 0; i < 10; ++i) {
+    auto* n = depot.take(process, depot.batch, got);
+    while (n != nullptr) {
+      auto* const next = n->next.get();
+      depot.drop(*n);
+      n = next;
+    }
+  }
+  EXPECT_GT(depot.trim(), 0U);
+  EXPECT_EQ(depot.bytes(), 0U);
+}
+
+struct big;
+
+TEST(depot_steps, big_blocks_wait_together) {
+  using pool = pool_of<big, 65536>;
+  const std::vector<void*> first = make<pool>(3);
+  const std::vector<void*> second = make<pool>(3);
+  drop<pool>(first, any);
+  void* const again = pool::allocate(atomic);
+  ASSERT_NE(again, nullptr);
+  drop<pool>(second, any);
+  EXPECT_EQ(pool::figures().shared, 5U);
+  pool::release(again, process);
+  EXPECT_EQ(pool::bytes_reserved(), 0U);
+}
+
+// ---- a thread that never makes anything ----------------------------------------------------------
+
+struct only_drops;
+
+TEST(depot_steps, a_thread_without_a_stock_looks_after_what_it_drops) {
+  using pool = pool_of<only_drops>;
+  const std::vector<void*> all = make<pool>(5000);
+  const std::size_t most = pool::bytes_reserved();
+  std::thread([&] {
+    drop<pool>(all, process);
+    EXPECT_LT(pool::bytes_reserved(), most / 2);
+  }).join();
+}
+
+// ---- fork ----------------------------------------------------------------------------------------
+
+/// Exit status 0: `does` has returned true, before the alarm.
+int in_a_child(bool (*does)()) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // instead of a hang
+    _exit(does() ? 0 : 1);
+  }
+  int status = -1;
+  if (child == -1 || waitpid(child, &status, 0) != child) return -1;
+  return status;
+}
+
+struct forking;
+
+TEST(depot_steps, a_child_has_the_stock_of_its_own_thread_alone) {
+  using pool = pool_of<forking>;
+  const std::vector<void*> some = make<pool>(3);
+  std::latch there{1};
+  std::latch done{1};
+  std::thread other([&] {
+    drop<pool>(make<pool>(10), process);
+    there.count_down();
+    done.wait();
+  });
+  there.wait();
+  EXPECT_GT(pool::figures().cached, pool::figures().cached_here);
+  EXPECT_EQ(in_a_child([] {
+              const trefoil::pool_figures f = pool::figures();
+              drop<pool>(make<pool>(1000), process);
+              return f.cached == f.cached_here && f.cached != 0;
+            }),
+            0);
+  done.count_down();
+  other.join();
+  drop<pool>(some, process);
+}
+
+struct busy;
+
+TEST(depot_steps, a_child_finds_the_depot_unlocked) {
+  using pool = pool_of<busy, 16384>;  // few blocks at a time: most operations go to the depot
+  drop<pool>(make<pool>(1), process);
+  std::atomic<bool> stop{false};
+  std::thread crowd([&] {
+    while (!stop.load()) drop<pool>(make<pool>(20), process);
+  });
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(in_a_child([] {
+                drop<pool>(make<pool>(20), process);
+                return true;
+              }),
+              0);
+  }
+  stop.store(true);
+  crowd.join();
+}
+
+void nothing() {}
+
+/// Somebody else asks while the first one is at it.
+struct asked_meanwhile : trefoil::threads {
+  static void around_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
+    if (++times < 3) handler.ask(before, in_parent, in_child);
+  }
+  static inline int times = 0;
+  static trefoil::fork_handler<asked_meanwhile> handler;
+};
+trefoil::fork_handler<asked_meanwhile> asked_meanwhile::handler;
+
+TEST(depot_steps, calls_around_a_fork_are_asked_for_by_one) {
+  for (int i = 0; i < 3; ++i) asked_meanwhile::handler.ask(&nothing, &nothing, &nothing);
+  EXPECT_EQ(asked_meanwhile::times, 1);
+}
+
+/// Where requests are written down without a lock, unlike pthread_atfork: so that ThreadSanitizer
+/// sees whether the mechanism itself orders the writing before the reading.
+struct plain_list : trefoil::threads {
+  static void around_fork(void (*before)(), void (*)(), void (*)()) noexcept { listed = before; }
+  static inline void (*listed)() = nullptr;
+};
+
+TEST(depot_steps, calls_around_a_fork_are_in_the_list_when_it_says_so) {
+  trefoil::fork_handler<plain_list> handler;
+  std::atomic<bool> done{false};
+  std::thread second([&] {
+    // relaxed: this is not what orders the two
+    while (!done.load(std::memory_order_relaxed)) std::this_thread::yield();
+    handler.ask(&nothing, &nothing, &nothing);
+    EXPECT_EQ(plain_list::listed, &nothing);
+  });
+  handler.ask(&nothing, &nothing, &nothing);
+  done.store(true, std::memory_order_relaxed);
+  second.join();
+}
+
+}  // namespace
