@@ -478,7 +478,7 @@ class crowd {
   static pool_figures look() {
     const pool_figures f = Pool::figures();
     if constexpr (requires { Pool::slab_bytes; }) {
-      using slab = trefoil::slab<P, 16384, 64, marked_blocks<P>>;
+      using slab = trefoil::slab<P, 15360, 64, marked_blocks<P>>;
       static_assert(Pool::slab_bytes == slab::bytes());
       must(f.living + f.cached + f.shared == f.slabs * slab::blocks(), "the figures do not add up");
     } else {
@@ -560,7 +560,7 @@ class crowd {
 program noticed() {
   program p = program_on_memory("the pool: what is dropped at any is noticed", 2, [] {
     using P = unsure;
-    using memory = pool<P, 16384, 64, marked_blocks<P>>;
+    using memory = pool<P, 15360, 64, marked_blocks<P>>;
     std::array<void*, 9> blocks{};
     execution::current()->set_alone(true);
     for (void*& b : blocks) b = memory::allocate(process);  // two slabs
@@ -674,7 +674,7 @@ const registered locks("memory", []() -> std::vector<program> {
 const registered depots("memory", []() -> std::vector<program> {
   std::vector<program> all;
   using ones = exchange<hasty, 32768>;
-  using twos = exchange<hasty, 16384>;
+  using twos = exchange<hasty, 15360>;
   add_pairs<ones>(all, "a depot, blocks one by one", false);
   add_pairs<twos>(all, "a depot, blocks in twos", true);
   add_pairs<exchange<patient, 32768>>(all, "a depot, whose lock turns", true);
@@ -697,7 +697,7 @@ const registered depots("memory", []() -> std::vector<program> {
 const registered pools("memory", []() -> std::vector<program> {
   std::vector<program> all;
   using P = stocked;
-  using threads = crowd<pool<P, 16384, 64, marked_blocks<P>>, P>;
+  using threads = crowd<pool<P, 15360, 64, marked_blocks<P>>, P>;
   for (const std::size_t stock : {0U, 5U}) {
     for_each_pair<threads::operation>(
         threads::operations(6), [&](std::vector<threads::operation> each, bool often) {
@@ -708,7 +708,7 @@ const registered pools("memory", []() -> std::vector<program> {
         });
   }
   all.push_back(noticed());
-  all.push_back(type_stable<pool<P, 16384, 64, marked_blocks<P, true>>, P>("the pool"));
+  all.push_back(type_stable<pool<P, 15360, 64, marked_blocks<P, true>>, P>("the pool"));
   return all;
 });
 
