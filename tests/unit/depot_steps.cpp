@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstring>
+#include <fstream>
 #include <latch>
 #include <thread>
 #include <vector>
@@ -79,6 +81,57 @@ TEST(depot_steps, trim_finds_what_was_dropped_at_any) {
   EXPECT_EQ(depot.bytes(), 0U);
 }
 
+/// Drops what is taken from there, as from level any.
+template <class Depot>
+void drop_chain(Depot& to, typename Depot::node* n) {
+  while (n != nullptr) {
+    auto* const next = n->next.get();
+    to.drop(*n);
+    n = next;
+  }
+}
+
+struct sorted;
+
+TEST(depot_steps, what_is_not_sorted_yet_waits_beside_what_is_dropped_meanwhile) {
+  using P = apart<sorted>;
+  trefoil::depot<P, 64, 16, trefoil::raw_blocks<P>> depot;
+  std::size_t got = 0;
+  auto* const one = depot.take(process, 1, got);
+  auto* const other = depot.take(process, 1, got);
+  for (auto* n : {depot.take(process, depot.batch, got), depot.take(process, depot.batch, got),
+                  depot.take(process, depot.batch, got)})
+    drop_chain(depot, n);
+  depot.put(*one, process);  // sorts one batch
+  drop_chain(depot, other);
+  EXPECT_EQ(depot.figures(process).living, 0U);
+  depot.trim();
+  EXPECT_EQ(depot.bytes(), 0U);
+}
+
+struct handed_on;
+
+TEST(depot_steps, trim_leaves_no_magazine) {
+  using P = apart<handed_on>;
+  trefoil::depot<P, 4096, 16, trefoil::raw_blocks<P>> depot;
+  std::size_t got = 0;
+  auto* const full = depot.take(process, depot.batch, got);
+  ASSERT_EQ(got, depot.batch);
+  depot.put_magazine(*full, process);
+  EXPECT_GT(depot.trim(), 0U);
+  EXPECT_EQ(depot.take(atomic, depot.batch, got), nullptr);
+}
+
+struct come_and_go;
+
+TEST(depot_steps, figures_ask_no_thread_that_is_gone) {
+  using pool = pool_of<come_and_go>;
+  for (int i = 0; i < 3; ++i) {
+    std::thread([] { drop<pool>(make<pool>(1), process); }).join();
+    EXPECT_EQ(pool::figures().cached, 0U);
+  }
+}
+
 struct big;
 
 TEST(depot_steps, big_blocks_wait_together) {
@@ -93,6 +146,35 @@ TEST(depot_steps, big_blocks_wait_together) {
   pool::release(again, process);
   EXPECT_EQ(pool::bytes_reserved(), 0U);
 }
+
+#if !defined(TREFOIL_NO_PAGES) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+struct shared_chunks;
+
+TEST(depot_steps, pages_beside_one_in_use_go_back) {
+  using memory = trefoil::detail::pages<apart<shared_chunks>>;
+  const auto resident = [] {
+    std::ifstream statm("/proc/self/statm");
+    std::size_t all = 0;
+    std::size_t here = 0;
+    statm >> all >> here;
+    return here * 4096;
+  };
+  const std::size_t before = resident();
+  std::vector<void*> all(8192);  // 32 MiB
+  for (void*& p : all) {
+    p = memory::allocate(4096, 4096);
+    ASSERT_NE(p, nullptr);
+    std::memset(p, 1, 4096);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i % 100 != 0) memory::deallocate(all[i], 4096, 4096);
+  }
+  EXPECT_LT(resident(), before + (4U << 20U));
+  for (std::size_t i = 0; i < all.size(); i += 100) memory::deallocate(all[i], 4096, 4096);
+}
+
+#endif
 
 // ---- a thread that never makes anything ----------------------------------------------------------
 

@@ -73,7 +73,9 @@ int run(const arguments& given) {
     return 2;
   }
   if (given.hunt) {
-    for (program& p : programs) p.most_stale_reads = std::max(p.most_stale_reads, 1U);
+    for (program& p : programs) {
+      if (!p.never_stale) p.most_stale_reads = std::max(p.most_stale_reads, 1U);
+    }
   }
   if (given.list) {
     for (const program& p : programs) fmt::print("{}\n", p.name);

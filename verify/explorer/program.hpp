@@ -20,6 +20,7 @@ struct program {
   thoroughness how = thoroughness::reduced;
   bool large = false;             ///< only in the long run
   unsigned most_stale_reads = 2;  ///< see execution
+  bool never_stale = false;       ///< not in a hunt either: it would not hold
   std::function<void()> main;     ///< the first thread; spawns the others
   std::function<std::string()>
       at_end;  ///< what is wrong after a complete execution; empty: nothing
