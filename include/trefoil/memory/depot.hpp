@@ -196,9 +196,8 @@ class TREFOIL_ONE_PER_PROCESS depot {
   }
 
  private:
-  // relaxed: a hint; pairs with the exchange in look_again(). On a CPU that moves a load before an exchange
-  // (x86 does not) a block may lie in dropped_ unnoticed, until the next one comes, or a visit for any
-  // other reason.
+  // relaxed: a hint. On a CPU that moves a load before a store, a block may lie in dropped_ unnoticed,
+  // until the next one comes, or a visit for any other reason.
   void notice() noexcept {
     if (noticed_.load(std::memory_order_relaxed) == 0) noticed_.store(1, std::memory_order_relaxed);
   }
@@ -255,11 +254,10 @@ class TREFOIL_ONE_PER_PROCESS depot {
     if (taken_.get() == nullptr) taken_.set(dropped_.take_if_any());
   }
 
-  /// Whether there is more to sort. First off, then the look: what is dropped meanwhile notices again.
-  /// acq_rel, an exchange: so that the look does not come first (notice()).
+  /// Whether there is more to sort. (First off, then the look: what is dropped meanwhile notices again.)
   void look_again() noexcept {
     if (taken_.get() == nullptr && noticed_.load(std::memory_order_relaxed) != 0)
-      noticed_.exchange(0, std::memory_order_acq_rel);
+      noticed_.store(0, std::memory_order_relaxed);
     if (taken_.get() != nullptr || !dropped_.empty_and_awake()) notice();
   }
 
