@@ -50,8 +50,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     endif()
 endif()
 
-# GoogleTest's header is a tenth to a third of the time of a test's build. The presets of ./test read it once; debug
-# reads it in every test, so that it sees it when a test forgets to include it.
+# GoogleTest's header is a tenth to a third of the time of a test's build. The presets of ./test read it
+# once; debug reads it in every test, and so sees it when a test forgets to include it.
 option(TREFOIL_PRECOMPILE "Precompile GoogleTest's header for the tests" OFF)
 if(TREFOIL_PRECOMPILE AND build_tests)
     set(unit "${PROJECT_BINARY_DIR}/precompiled.cpp")

@@ -29,15 +29,18 @@ class fork_handler {
     }
   }
 
-  /// Calls before the fork, and after it in both processes; where the platform has them. Who takes a
-  /// lock in `before` needs them asked for once, and no more: one thread asks. A thread that
-  /// comes meanwhile goes on without: if it forks at once, the child is as after a fork without them.
+  /// Calls before the fork, and after it in both processes, where the platform has them. One thread asks,
+  /// once: a lock that `before` takes must not be taken twice. A thread that comes meanwhile goes on; if it
+  /// forks before the first one is done, the calls are not made.
+  /// Level: `process`. Cost, once asked: one load.
   void ask([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
            [[maybe_unused]] void (*in_child)()) noexcept {
     if constexpr (requires { P::around_fork(before, in_parent, in_child); }) {
+      // acquire, and release below: as above
       if (asked_.load(std::memory_order_acquire)) [[likely]]
         return;
-      if (asking_.exchange(true, std::memory_order_acquire)) return;
+      // relaxed: it chooses who asks; what that one has done is told by asked_
+      if (asking_.exchange(true, std::memory_order_relaxed)) return;
       P::around_fork(before, in_parent, in_child);
       asked_.store(true, std::memory_order_release);
     }

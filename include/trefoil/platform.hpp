@@ -11,7 +11,7 @@
 /// | member                              | what it is                                                |
 /// | ----------------------------------- | --------------------------------------------------------- |
 /// | `template <class T> atomic`         | `std::atomic<T>` or a stand-in with its interface         |
-/// | `template <class T> cell`           | shared data that is NOT atomic: `plain_cell<T>`, or one that reports races |
+/// | `template <class T> cell`           | shared data that is NOT atomic: `plain_cell<T>`, or one that reports races; made from a value, or without |
 /// | `state() noexcept`                  | `context::state<P>&` of whoever runs now: thread, CPU     |
 /// | `report(misuse, const void*) noexcept` | told of each misuse; callable at level `any`           |
 /// | `allocate(bytes, align) noexcept`   | memory, or null; called at level `process` only           |
@@ -28,6 +28,7 @@
 /// | `wait(atomic<uint32_t>&, expected) noexcept` | blocks while the word has that value (may wake early); level `process` |
 /// | `wait_for(atomic<uint32_t>&, expected, uint32_t) noexcept` | as wait, but no longer than that many milliseconds |
 /// | `wake_one`, `wake_all(atomic<uint32_t>&) noexcept` | wakes waiters; callable at level `any`; uses the address alone |
+/// | `lock_turns`                        | `unsigned`: turns of a lock before it sleeps (memory/short_lock.hpp) |
 /// | `start_thread(void (*)()) noexcept` | runs a function on a thread of its own, signals blocked; false: none to be had |
 /// | `in_forked_child(void (*)()) noexcept` | asks for a call in the child after a fork()              |
 /// | `around_fork(void (*)(), void (*)(), void (*)()) noexcept` | asks for calls before a fork(), and after it in the parent and in the child |

@@ -5,8 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
-#include <thread>
 #include <vector>
+
+#include "counted_memory.hpp"
 
 namespace {
 
@@ -14,29 +15,7 @@ namespace context = trefoil::context;
 using context::any;
 using context::atomic;
 using context::process;
-
-template <class Tag>
-struct counted : trefoil::threads {
-  static context::state<counted>& state() noexcept {
-    static constinit thread_local context::state<counted> here;
-    return here;
-  }
-  static void* allocate(std::size_t bytes, std::size_t align) noexcept {
-    if (left == 0) return nullptr;
-    --left;
-    ++blocks;
-    return trefoil::threads::allocate(bytes, align);
-  }
-  static void deallocate(void* p, std::size_t bytes, std::size_t align) noexcept {
-    --blocks;
-    ++left;
-    if (state().here() != process) ++too_low;
-    trefoil::threads::deallocate(p, bytes, align);
-  }
-  static inline int blocks = 0;
-  static inline int left = 1'000'000;
-  static inline int too_low = 0;
-};
+using test::counted_memory;
 
 template <class P, std::size_t Size>
 using pool_of = trefoil::pooled::source<P, Size, 16>;
@@ -44,24 +23,24 @@ using pool_of = trefoil::pooled::source<P, Size, 16>;
 struct one_by_one;
 
 TEST(big_pool, takes_one_by_one_and_gives_back_at_once) {
-  using P = counted<one_by_one>;
+  using P = counted_memory<one_by_one>;
   using pool = pool_of<P, 65536>;
   std::vector<void*> all;
   for (int i = 1; i <= 10; ++i) {
     all.push_back(pool::allocate(process));
-    EXPECT_EQ(P::blocks, i);
+    EXPECT_EQ(P::pieces, i);
     EXPECT_EQ(pool::bytes_reserved(), static_cast<std::size_t>(i) * 65536);
   }
   EXPECT_EQ(pool::figures().living, 10U);
   for (void* const block : all) pool::release(block, process);
-  EXPECT_EQ(P::blocks, 0);
+  EXPECT_EQ(P::pieces, 0);
   EXPECT_EQ(pool::bytes_reserved(), 0U);
 }
 
 struct the_edge;
 
 TEST(big_pool, begins_at_64_KiB) {
-  using P = counted<the_edge>;
+  using P = counted_memory<the_edge>;
   void* const small = pool_of<P, 65520>::allocate(process);
   EXPECT_GT((pool_of<P, 65520>::bytes_reserved()), 100'000U);  // a slab
   void* const big = pool_of<P, 65521>::allocate(process);      // in steps of 16
@@ -69,13 +48,13 @@ TEST(big_pool, begins_at_64_KiB) {
   pool_of<P, 65520>::release(small, process);
   pool_of<P, 65521>::release(big, process);
   pool_of<P, 65520>::trim();
-  EXPECT_EQ(P::blocks, 0);
+  EXPECT_EQ(P::pieces, 0);
 }
 
 struct dropped_low;
 
 TEST(big_pool, what_is_dropped_low_goes_with_the_next_operation_at_process) {
-  using P = counted<dropped_low>;
+  using P = counted_memory<dropped_low>;
   using pool = pool_of<P, 100'000>;
   const auto make = [](int n) {
     std::vector<void*> blocks;
@@ -86,27 +65,44 @@ TEST(big_pool, what_is_dropped_low_goes_with_the_next_operation_at_process) {
     // ... a release
     std::vector<void*> all = make(10);
     for (std::size_t i = 1; i < 10; ++i) pool::release(all[i], low);
-    EXPECT_EQ(P::blocks, 10);
+    EXPECT_EQ(P::pieces, 10);
     pool::release(all[0], process);
-    EXPECT_EQ(P::blocks, 0);
+    EXPECT_EQ(P::pieces, 0);
     // ... an allocation, which uses one of them
     all = make(10);
     for (void* const block : all) pool::release(block, low);
     void* const again = pool::allocate(process);
-    EXPECT_EQ(P::blocks, 1);
+    EXPECT_EQ(P::pieces, 1);
     EXPECT_EQ(pool::figures().living, 1U);
     // ... trim
     pool::release(again, low);
     EXPECT_EQ(pool::trim(), pool::figures().block_bytes);
-    EXPECT_EQ(P::blocks, 0);
+    EXPECT_EQ(P::pieces, 0);
   }
   EXPECT_EQ(P::too_low, 0);
+}
+
+struct dropped_twice;
+
+TEST(big_pool, what_is_dropped_meanwhile_waits_beside_what_waits) {
+  using P = counted_memory<dropped_twice>;
+  using pool = pool_of<P, 65536>;
+  std::vector<void*> all;
+  for (int i = 0; i < 6; ++i) all.push_back(pool::allocate(process));
+  for (std::size_t i = 0; i < 3; ++i) pool::release(all[i], any);
+  void* const again = pool::allocate(atomic);
+  ASSERT_NE(again, nullptr);
+  for (std::size_t i = 3; i < 6; ++i) pool::release(all[i], any);
+  EXPECT_EQ(pool::figures().shared, 5U);
+  pool::release(again, process);
+  EXPECT_EQ(pool::bytes_reserved(), 0U);
+  EXPECT_EQ(P::pieces, 0);
 }
 
 struct levels;
 
 TEST(big_pool, below_process_only_what_is_at_hand) {
-  using P = counted<levels>;
+  using P = counted_memory<levels>;
   using pool = pool_of<P, 100'000>;
   EXPECT_EQ(pool::allocate(atomic), nullptr);
   EXPECT_EQ(pool::allocate(any), nullptr);
@@ -116,13 +112,13 @@ TEST(big_pool, below_process_only_what_is_at_hand) {
   EXPECT_EQ(pool::allocate(atomic), block);
   EXPECT_EQ(pool::allocate(atomic), nullptr);
   pool::release(block, process);
-  EXPECT_EQ(P::blocks, 0);
+  EXPECT_EQ(P::pieces, 0);
 }
 
 struct poor;
 
 TEST(big_pool, without_memory_it_gives_null) {
-  using P = counted<poor>;
+  using P = counted_memory<poor>;
   using pool = pool_of<P, 100'000>;
   P::left = 1;
   void* const block = pool::allocate(process);
@@ -155,24 +151,24 @@ struct head {
 struct found;
 
 TEST(big_pool, findable_objects_stay_until_trim) {
-  using P = counted<found>;
+  using P = counted_memory<found>;
   using T = trefoil::basic_staged<traits<P, true>, wide>;
   auto r = trefoil::try_make<T>();
   ASSERT_TRUE(r);
   T* const stale = r.address();
   r.drop();
-  EXPECT_EQ(P::blocks, 1);
+  EXPECT_EQ(P::pieces, 1);
   EXPECT_FALSE((trefoil::try_acquire<wide>(stale)));  // a finder may still look
   EXPECT_EQ(trefoil::try_make<T>().address(), stale);
-  EXPECT_EQ(P::blocks, 1);
+  EXPECT_EQ(P::pieces, 1);
   EXPECT_GT(trefoil::trim<T>(), 200'000U);
-  EXPECT_EQ(P::blocks, 0);
+  EXPECT_EQ(P::pieces, 0);
 }
 
 struct with_outside;
 
 TEST(big_pool, trim_of_an_object_reaches_its_tiers_outside) {
-  using P = counted<with_outside>;
+  using P = counted_memory<with_outside>;
   using T = trefoil::basic_staged<traits<P, false>, outside, head>;
   {
     std::vector<trefoil::ref<T, outside>> all;
@@ -182,9 +178,9 @@ TEST(big_pool, trim_of_an_object_reaches_its_tiers_outside) {
     const context::basic_scope<P> here(any);
     all.clear();
   }
-  EXPECT_EQ(P::blocks, 11);
+  EXPECT_EQ(P::pieces, 11);
   EXPECT_GT(trefoil::trim<T>(), 2'000'000U);
-  EXPECT_EQ(P::blocks, 0);
+  EXPECT_EQ(P::pieces, 0);
 }
 
 }  // namespace

@@ -7,18 +7,15 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstring>
-#include <fstream>
 #include <latch>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include <trefoil/fork_handler.hpp>
-#include <trefoil/os/threads.hpp>
 #include <trefoil/pool.hpp>
 
+#include "../reclaim/support.hpp"
 #include "sanitized.hpp"
 
 namespace {
@@ -27,16 +24,10 @@ namespace context = trefoil::context;
 using context::any;
 using context::atomic;
 using context::process;
+using test::own_threads;
 
-template <class Tag>
-struct apart : trefoil::threads {
-  static context::state<apart>& state() noexcept {
-    static constinit thread_local context::state<apart> here;
-    return here;
-  }
-};
 template <class Tag, std::size_t Size = 64>
-using pool_of = trefoil::pooled::source<apart<Tag>, Size, 16>;
+using pool_of = trefoil::pooled::source<own_threads<Tag>, Size, 16>;
 
 template <class Pool>
 std::vector<void*> make(std::size_t n) {
@@ -65,24 +56,6 @@ TEST(depot_steps, a_threads_stock_is_told_from_what_lives) {
   EXPECT_EQ(pool::bytes_reserved(), 0U);
 }
 
-struct trimmed;
-
-TEST(depot_steps, trim_finds_what_was_dropped_at_any) {
-  using P = apart<trimmed>;
-  trefoil::depot<P, 64, 16, trefoil::raw_blocks<P>> depot;
-  std::size_t got = 0;
-  for (int i = 0; i < 10; ++i) {
-    auto* n = depot.take(process, depot.batch, got);
-    while (n != nullptr) {
-      auto* const next = n->next.get();
-      depot.drop(*n);
-      n = next;
-    }
-  }
-  EXPECT_GT(depot.trim(), 0U);
-  EXPECT_EQ(depot.bytes(), 0U);
-}
-
 /// Drops what is taken from there, as from level any.
 template <class Depot>
 void drop_chain(Depot& to, typename Depot::node* n) {
@@ -93,10 +66,21 @@ void drop_chain(Depot& to, typename Depot::node* n) {
   }
 }
 
+struct trimmed;
+
+TEST(depot_steps, trim_finds_what_was_dropped_at_any) {
+  using P = own_threads<trimmed>;
+  trefoil::depot<P, 64, 16, trefoil::raw_blocks<P>> depot;
+  std::size_t got = 0;
+  for (int i = 0; i < 10; ++i) drop_chain(depot, depot.take(process, depot.batch, got));
+  EXPECT_GT(depot.trim(), 0U);
+  EXPECT_EQ(depot.bytes(), 0U);
+}
+
 struct sorted;
 
 TEST(depot_steps, what_is_not_sorted_yet_waits_beside_what_is_dropped_meanwhile) {
-  using P = apart<sorted>;
+  using P = own_threads<sorted>;
   trefoil::depot<P, 64, 16, trefoil::raw_blocks<P>> depot;
   std::size_t got = 0;
   auto* const one = depot.take(process, 1, got);
@@ -114,7 +98,7 @@ TEST(depot_steps, what_is_not_sorted_yet_waits_beside_what_is_dropped_meanwhile)
 struct handed_on;
 
 TEST(depot_steps, trim_leaves_no_magazine) {
-  using P = apart<handed_on>;
+  using P = own_threads<handed_on>;
   trefoil::depot<P, 4096, 16, trefoil::raw_blocks<P>> depot;
   std::size_t got = 0;
   auto* const full = depot.take(process, depot.batch, got);
@@ -133,50 +117,6 @@ TEST(depot_steps, figures_ask_no_thread_that_is_gone) {
     EXPECT_EQ(pool::figures().cached, 0U);
   }
 }
-
-struct big;
-
-TEST(depot_steps, big_blocks_wait_together) {
-  using pool = pool_of<big, 65536>;
-  const std::vector<void*> first = make<pool>(3);
-  const std::vector<void*> second = make<pool>(3);
-  drop<pool>(first, any);
-  void* const again = pool::allocate(atomic);
-  ASSERT_NE(again, nullptr);
-  drop<pool>(second, any);
-  EXPECT_EQ(pool::figures().shared, 5U);
-  pool::release(again, process);
-  EXPECT_EQ(pool::bytes_reserved(), 0U);
-}
-
-#if defined(__linux__) && !defined(UNDER_ADDRESS_SANITIZER) && !defined(UNDER_THREAD_SANITIZER)
-
-struct shared_chunks;
-
-TEST(depot_steps, pages_beside_one_in_use_go_back) {
-  using memory = trefoil::detail::pages<apart<shared_chunks>>;
-  const auto resident = [] {
-    std::ifstream statm("/proc/self/statm");
-    std::size_t all = 0;
-    std::size_t here = 0;
-    statm >> all >> here;
-    return here * 4096;
-  };
-  const std::size_t before = resident();
-  std::vector<void*> all(8192);  // 32 MiB
-  for (void*& p : all) {
-    p = memory::allocate(4096, 4096);
-    ASSERT_NE(p, nullptr);
-    std::memset(p, 1, 4096);
-  }
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i % 100 != 0) memory::deallocate(all[i], 4096, 4096);
-  }
-  EXPECT_LT(resident(), before + (4U << 20U));
-  for (std::size_t i = 0; i < all.size(); i += 100) memory::deallocate(all[i], 4096, 4096);
-}
-
-#endif
 
 // ---- a thread that never makes anything ----------------------------------------------------------
 
@@ -253,44 +193,6 @@ TEST(depot_steps, a_child_finds_the_depot_unlocked) {
   }
   stop.store(true);
   crowd.join();
-}
-
-void nothing() {}
-
-/// Somebody else asks while the first one is at it.
-struct asked_meanwhile : trefoil::threads {
-  static void around_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
-    if (++times < 3) handler.ask(before, in_parent, in_child);
-  }
-  static inline int times = 0;
-  static trefoil::fork_handler<asked_meanwhile> handler;
-};
-trefoil::fork_handler<asked_meanwhile> asked_meanwhile::handler;
-
-TEST(depot_steps, calls_around_a_fork_are_asked_for_by_one) {
-  for (int i = 0; i < 3; ++i) asked_meanwhile::handler.ask(&nothing, &nothing, &nothing);
-  EXPECT_EQ(asked_meanwhile::times, 1);
-}
-
-/// Where requests are written down without a lock, unlike pthread_atfork: so that ThreadSanitizer
-/// sees whether the mechanism itself orders the writing before the reading.
-struct plain_list : trefoil::threads {
-  static void around_fork(void (*before)(), void (*)(), void (*)()) noexcept { listed = before; }
-  static inline void (*listed)() = nullptr;
-};
-
-TEST(depot_steps, calls_around_a_fork_are_in_the_list_when_it_says_so) {
-  trefoil::fork_handler<plain_list> handler;
-  std::atomic<bool> done{false};
-  std::thread second([&] {
-    // relaxed: this is not what orders the two
-    while (!done.load(std::memory_order_relaxed)) std::this_thread::yield();
-    handler.ask(&nothing, &nothing, &nothing);
-    EXPECT_EQ(plain_list::listed, &nothing);
-  });
-  handler.ask(&nothing, &nothing, &nothing);
-  done.store(true, std::memory_order_relaxed);
-  second.join();
 }
 
 }  // namespace

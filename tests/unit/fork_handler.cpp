@@ -55,4 +55,40 @@ TEST(fork_handler, is_asked_for_once) {
   EXPECT_EQ(times, 1);
 }
 
+/// Somebody else asks while the first one is at it.
+struct asked_meanwhile : trefoil::threads {
+  static void around_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept {
+    if (++times < 3) handler.ask(before, in_parent, in_child);
+  }
+  static inline int times = 0;
+  static trefoil::fork_handler<asked_meanwhile> handler;
+};
+trefoil::fork_handler<asked_meanwhile> asked_meanwhile::handler;
+
+TEST(fork_handler, calls_around_a_fork_are_asked_for_by_one) {
+  for (int i = 0; i < 3; ++i)
+    asked_meanwhile::handler.ask(&in_the_child, &in_the_child, &in_the_child);
+  EXPECT_EQ(asked_meanwhile::times, 1);
+}
+
+/// As plain_list, of calls around a fork.
+struct plain_list_of_calls : trefoil::threads {
+  static void around_fork(void (*before)(), void (*)(), void (*)()) noexcept { listed = before; }
+  static inline void (*listed)() = nullptr;
+};
+
+TEST(fork_handler, calls_around_a_fork_are_in_the_list_when_it_says_so) {
+  trefoil::fork_handler<plain_list_of_calls> handler;
+  std::atomic<bool> done{false};
+  std::thread second([&] {
+    // relaxed: this is not what orders the two
+    while (!done.load(std::memory_order_relaxed)) std::this_thread::yield();
+    handler.ask(&in_the_child, &in_the_child, &in_the_child);
+    EXPECT_EQ(plain_list_of_calls::listed, &in_the_child);
+  });
+  handler.ask(&in_the_child, &in_the_child, &in_the_child);
+  done.store(true, std::memory_order_relaxed);
+  second.join();
+}
+
 }  // namespace

@@ -133,6 +133,21 @@ TEST(pages, slabs_that_come_and_go_do_not_split_mappings) {
   for (std::size_t i = 1; i < all.size(); i += 2) memory::deallocate(all[i], slab, slab);
 }
 
+TEST(pages, beside_one_in_use_go_back) {
+  const std::size_t before = resident();
+  std::vector<void*> all(8192);  // 32 MiB
+  for (void*& p : all) {
+    p = memory::allocate(4096, 4096);
+    ASSERT_NE(p, nullptr);
+    std::memset(p, 1, 4096);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i % 100 != 0) memory::deallocate(all[i], 4096, 4096);
+  }
+  EXPECT_LT(resident(), before + (4U << 20U));
+  for (std::size_t i = 0; i < all.size(); i += 100) memory::deallocate(all[i], 4096, 4096);
+}
+
 TEST(pages, big_ones_are_not_resident_until_they_are_touched) {
   const std::size_t before = resident();
   constexpr std::size_t big = std::size_t{256} << 20U;

@@ -122,6 +122,7 @@ class statistic : remembered<T> {
 
   T load(order) const noexcept { return now(); }
   void store(T value, order) noexcept { now() = value; }
+  T exchange(T value, order) noexcept { return std::exchange(now(), value); }
   T fetch_add(T n, order) noexcept { return std::exchange(now(), now() + n); }
   T fetch_sub(T n, order) noexcept { return std::exchange(now(), now() - n); }
   bool compare_exchange_weak(T& expected, T desired, order, order) noexcept {

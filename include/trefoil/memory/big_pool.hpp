@@ -78,14 +78,13 @@ class TREFOIL_ONE_PER_PROCESS big_pool {
   /// As pool::figures(). Level: `process`: O(blocks that wait). At `atomic` those count as living.
   [[nodiscard]] static pool_figures figures() noexcept {
     pool_figures f{.block_bytes = Size};
-    if (P::state().here() == context::process) {
-      lock_.lock();
+    const bool exact = P::state().here() == context::process;
+    if (exact) lock_.lock();
+    f.slabs = blocks_.load(std::memory_order_relaxed);
+    if (exact) {
       merge();
       for (node* n = waiting_.get(); n != nullptr; n = n->next.get()) ++f.shared;
-      f.slabs = blocks_.load(std::memory_order_relaxed);
       lock_.unlock();
-    } else {
-      f.slabs = blocks_.load(std::memory_order_relaxed);
     }
     f.bytes = f.slabs * Size;
     f.living = f.slabs - f.shared;
@@ -141,13 +140,8 @@ class TREFOIL_ONE_PER_PROCESS big_pool {
     P::deallocate(&n, Size, Align);
   }
 
-  /// A handler that forks is not made to wait: it may have interrupted the holder.
-  static void before_fork() noexcept {
-    if (P::state().here() != context::any) lock_.lock();
-  }
-  static void after_fork() noexcept {
-    if (P::state().here() != context::any) lock_.unlock();
-  }
+  static void before_fork() noexcept { lock_.hold_over_fork(P::state().here()); }
+  static void after_fork() noexcept { lock_.let_go_after_fork(P::state().here()); }
 
   static inline constinit short_lock<P> lock_{};
   static inline constinit take_all_list<P> dropped_{};

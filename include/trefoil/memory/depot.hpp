@@ -50,10 +50,12 @@ class TREFOIL_ONE_PER_PROCESS depot {
   using node = deferred<P>;
   using slab = trefoil::slab<P, Size, Align, Blocks>;
 
-  /// Blocks that threads and depot hand each other at a time. A stock holds two batches, and each of its
-  /// blocks may be the last one out of its slab: they and their slabs stay below 256 KiB, or three blocks.
-  static constexpr std::size_t batch =
-      std::clamp<std::size_t>(std::min(32768 / Size, 131'072 / slab::bytes()), 1, 32);
+  static constexpr std::size_t stock_slab_bytes = 262'144;
+  /// Blocks that threads and depot hand each other at a time. A stock has two batches and one block more,
+  /// and each of them may be the last one out of its slab: their slabs are 256 KiB and one page, or three.
+  static constexpr std::size_t batch = std::clamp<std::size_t>(
+      std::min(32768 / Size, (stock_slab_bytes + 4096 - slab::bytes()) / (2 * slab::bytes())), 1,
+      32);
   using stock = trefoil::stock<P, batch>;
 
   constexpr depot() noexcept = default;
@@ -113,11 +115,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
     std::size_t bytes = 0;
     while (chain != nullptr) {
       lock_.lock();
-      for (std::size_t i = 0; i != batch && chain != nullptr; ++i) {
-        node* const next = chain->next.get();
-        put_in_slab(*chain);
-        chain = next;
-      }
+      chain = put_in_slabs(chain, batch);
       bytes += end_visit(context::process);
     }
     return bytes;
@@ -135,7 +133,7 @@ class TREFOIL_ONE_PER_PROCESS depot {
     sort_all();
     lock_.lock();
     for (std::size_t i = magazines_count_.get(); i != 0; --i)
-      put_magazine_in_slabs(magazines_[i - 1].get());
+      put_in_slabs(magazines_[i - 1].get(), batch);
     magazines_count_.set(0);
     slab* const all = detach_whole(0);
     lock_.unlock();
@@ -179,31 +177,28 @@ class TREFOIL_ONE_PER_PROCESS depot {
     lock_.unlock();
   }
 
-  /// Around a fork(), so that the child finds the depot as it should be. A handler that forks is not
-  /// made to wait (its level is `any`): it may have interrupted the holder.
-  void before_fork(context::level here) noexcept {
-    if (here != context::any) lock_.lock();
-  }
-  void after_fork_in_parent(context::level here) noexcept {
-    if (here != context::any) lock_.unlock();
-  }
+  /// Around a fork(). Context: any (short_lock.hpp).
+  void before_fork(context::level here) noexcept { lock_.hold_over_fork(here); }
+  void after_fork_in_parent(context::level here) noexcept { lock_.let_go_after_fork(here); }
   /// Other threads' stocks are gone with them. `mine`: this thread's, or null.
   void after_fork_in_child(context::level here, stock* mine) noexcept {
     if (here == context::any) return;
     stocks_.clear();
     if (mine != nullptr) stocks_.add(*mine);
-    lock_.unlock();
+    lock_.let_go_after_fork(here);
   }
 
  private:
-  // relaxed: a hint. On a CPU that moves a load before a store, a block may lie in dropped_ unnoticed,
-  // until the next one comes, or a visit for any other reason.
+  // relaxed: a hint; pairs with the exchange in look_again(). On a CPU that moves a load before an exchange
+  // (x86 does not) a block may lie in dropped_ unnoticed, until the next one comes, or a visit for any
+  // other reason.
   void notice() noexcept {
     if (noticed_.load(std::memory_order_relaxed) == 0) noticed_.store(1, std::memory_order_relaxed);
   }
 
-  static constexpr std::size_t most_magazines =
-      std::clamp<std::size_t>(65536 / (batch * Size), 1, 4);
+  /// 64 KiB of blocks in 256 KiB of slabs, as a stock; or one.
+  static constexpr std::size_t most_magazines = std::clamp<std::size_t>(
+      std::min(65536 / (batch * Size), stock_slab_bytes / (batch * slab::bytes())), 1, 4);
 
   /// Slabs that stay though nothing lives in them: a share of all there are, so that an ebb and flow
   /// of objects does not go to the platform each time; 64 KiB in any case.
@@ -254,21 +249,29 @@ class TREFOIL_ONE_PER_PROCESS depot {
     if (taken_.get() == nullptr) taken_.set(dropped_.take_if_any());
   }
 
-  /// Whether there is more to sort. (First off, then the look: what is dropped meanwhile notices again.)
+  /// Whether there is more to sort. First the notice is taken off, then the look: what is dropped
+  /// meanwhile notices again. acq_rel, an exchange: so that the look does not come first (notice()).
   void look_again() noexcept {
     if (taken_.get() == nullptr && noticed_.load(std::memory_order_relaxed) != 0)
-      noticed_.store(0, std::memory_order_relaxed);
+      noticed_.exchange(0, std::memory_order_acq_rel);
     if (taken_.get() != nullptr || !dropped_.empty_and_awake()) notice();
   }
 
   /// Brings so many blocks at most to their slabs.
   void sort(std::size_t most) noexcept {
     look_at_dropped();
-    for (node* n = taken_.get(); n != nullptr && most != 0; n = taken_.get(), --most) {
-      taken_.set(n->next.get());
-      put_in_slab(*n);
-    }
+    taken_.set(put_in_slabs(taken_.get(), most));
     look_again();
+  }
+
+  /// So many blocks of the chain at most; returns the rest.
+  node* put_in_slabs(node* chain, std::size_t most) noexcept {
+    for (; chain != nullptr && most != 0; --most) {
+      node* const next = chain->next.get();
+      put_in_slab(*chain);
+      chain = next;
+    }
+    return chain;
   }
 
   void put_in_slab(node& n) noexcept {
@@ -289,19 +292,12 @@ class TREFOIL_ONE_PER_PROCESS depot {
     std::size_t count = magazines_count_.get();
     if (count == most_magazines) {
       // The oldest goes: the others are warm.
-      put_magazine_in_slabs(magazines_[0].get());
+      put_in_slabs(magazines_[0].get(), batch);
       for (std::size_t i = 1; i != count; ++i) magazines_[i - 1].set(magazines_[i].get());
       --count;
     }
     magazines_[count].set(&first);
     magazines_count_.set(count + 1);
-  }
-  void put_magazine_in_slabs(node* n) noexcept {
-    while (n != nullptr) {
-      node* const next = n->next.get();
-      put_in_slab(*n);
-      n = next;
-    }
   }
 
   /// All slabs that are wholly free, but for so many, as a chain.

@@ -7,7 +7,8 @@
 
 namespace trefoil {
 
-/// Blocks and bytes of one pool, at one moment; `living + cached + shared` are all blocks there are.
+/// Blocks and bytes of one pool, at one moment; `living + cached + shared` are all blocks there are. From
+/// memory_figures() (make.hpp), which says at which level they are exact.
 struct pool_figures {
   /// Size of one block, in bytes.
   std::size_t block_bytes = 0;

@@ -66,6 +66,16 @@ class short_lock {
     }
   }
 
+  /// Held around a fork(), so that the child finds whole what the lock guards: from before it until after
+  /// it, in both processes. Not by a handler that forks (level `any`): it may have interrupted the holder.
+  /// Context: any, the same level for both calls.
+  void hold_over_fork(context::level here) noexcept {
+    if (here != context::any) lock();
+  }
+  void let_go_after_fork(context::level here) noexcept {
+    if (here != context::any) unlock();
+  }
+
  private:
   static constexpr std::uint32_t free = 0;
   static constexpr std::uint32_t held = 1;

@@ -4,7 +4,7 @@
 ///
 /// | request                                                      | comes from                      | when freed           |
 /// | ------------------------------------------------------------ | ------------------------------- | -------------------- |
-/// | a slab: 4 KiB to 256 KiB, a power of two, aligned to its size | a chunk of 1 MiB, mapped at once | its pages go back, but for a share |
+/// | a slab: 4 KiB to 256 KiB, a power of two, aligned to its size | a chunk of 1 MiB, mapped at once | its pages go back, but for 256 KiB of all |
 /// | 64 KiB and more                                              | a mapping of its own            | is unmapped          |
 /// | all else                                                     | operator new                    | operator delete      |
 ///
@@ -205,11 +205,9 @@ class TREFOIL_ONE_PER_PROCESS pages {
   /// How many chunks are looked through for a run; a longer search would find what is left of others.
   static constexpr int looked_through = 8;
 
-  /// Free pages that stay resident, so that an ebb and flow of slabs costs no page faults: a share of
-  /// those in use, 256 KiB in any case, and 1 MiB at most, which stays after a burst.
-  [[nodiscard]] static std::size_t kept_dirty() noexcept {
-    return std::clamp<std::size_t>(used_ / 8, 64, 256);
-  }
+  /// Free pages that stay resident, so that a slab made and given back costs no page faults: 256 KiB. (An
+  /// ebb and flow of many slabs is the depots', which keep a share of theirs.)
+  static constexpr std::size_t kept_dirty = 64;
 
   [[nodiscard]] static void* take_run(std::size_t pages) noexcept {
     forks_.ask(&before_fork, &after_fork, &after_fork);
@@ -238,7 +236,7 @@ class TREFOIL_ONE_PER_PROCESS pages {
     chunk& its = chunk::of(p);
     lock_.lock();
     used_ -= pages;
-    const bool keep = dirty_ + pages <= kept_dirty();
+    const bool keep = dirty_ + pages <= kept_dirty;
     if (!keep) {  // while the run is ours, and others need not wait
       lock_.unlock();
       mapping::discard(p, pages * chunk::page);
@@ -286,13 +284,8 @@ class TREFOIL_ONE_PER_PROCESS pages {
     mapping::destroy(at, bytes);
   }
 
-  /// A handler that forks is not made to wait: it may have interrupted the holder.
-  static void before_fork() noexcept {
-    if (P::state().here() != context::any) lock_.lock();
-  }
-  static void after_fork() noexcept {
-    if (P::state().here() != context::any) lock_.unlock();
-  }
+  static void before_fork() noexcept { lock_.hold_over_fork(P::state().here()); }
+  static void after_fork() noexcept { lock_.let_go_after_fork(P::state().here()); }
 
   static inline constinit short_lock<P> lock_{};
   static inline constinit two_way_list<chunk> partial_{};  // chunks with free pages
