@@ -81,6 +81,22 @@ TEST(depot, gives_what_it_was_given_before_it_asks_the_platform) {
   EXPECT_EQ(P::pieces, 0);
 }
 
+struct used_up;
+
+TEST(depot, finds_what_comes_back_to_a_slab_that_was_used_up) {
+  using P = counted_memory<used_up>;
+  depot_of<P> depot;
+  std::vector<node_of<P>*> all = take(depot, 1);
+  for (auto one = take(depot, 1, atomic); !one.empty(); one = take(depot, 1, atomic))
+    all.push_back(one[0]);
+  ASSERT_EQ(all.size(), depot_of<P>::slab::blocks());
+  depot.put(*all[7], process);
+  EXPECT_EQ(take(depot, 1, atomic), std::vector<node_of<P>*>{all[7]});
+  depot.put_all(chain_of(all));
+  depot.trim();
+  EXPECT_EQ(P::pieces, 0);
+}
+
 struct magazines;
 
 TEST(depot, hands_magazines_on_unopened_and_keeps_few) {

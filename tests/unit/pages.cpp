@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../reclaim/support.hpp"
 #include "sanitized.hpp"
 
 namespace {
@@ -100,27 +101,37 @@ std::size_t mappings() {
   for (std::string line; std::getline(maps, line);) ++lines;
   return lines;
 }
-std::size_t resident() {
+struct of_process {
+  std::size_t mapped = 0;
+  std::size_t resident = 0;
+};
+of_process memory_now() {
   std::ifstream statm("/proc/self/statm");
-  std::size_t all = 0;
-  std::size_t here = 0;
-  statm >> all >> here;
-  return here * 4096;
+  of_process now;
+  statm >> now.mapped >> now.resident;
+  return {now.mapped * 4096, now.resident * 4096};
 }
+std::size_t resident() { return memory_now().resident; }
+
+constexpr std::size_t mib = std::size_t{1} << 20U;
+
+struct leaving;
 
 TEST(pages, slabs_that_go_leave_nothing_but_a_share) {
-  const std::size_t before = resident();
+  using own = trefoil::detail::pages<test::own_threads<leaving>>;  // nobody else's chunks
+  const of_process before = memory_now();
   constexpr std::size_t slab = 4096;
   std::vector<void*> all(16'384);  // 64 MiB
   for (void*& p : all) {
-    p = memory::allocate(slab, slab);
+    p = own::allocate(slab, slab);
     ASSERT_NE(p, nullptr);
     std::memset(p, 1, slab);
   }
-  EXPECT_GE(resident(), before + all.size() * slab / 2);  // (half: if other tests left free pages)
+  EXPECT_GE(resident(), before.resident + all.size() * slab);
   std::shuffle(all.begin(), all.end(), std::mt19937(3));
-  for (void* const p : all) memory::deallocate(p, slab, slab);
-  EXPECT_LT(resident(), before + (2U << 20U));
+  for (void* const p : all) own::deallocate(p, slab, slab);
+  EXPECT_LT(resident(), before.resident + 2 * mib);
+  EXPECT_LT(memory_now().mapped, before.mapped + 4 * mib);
 }
 
 TEST(pages, slabs_that_come_and_go_do_not_split_mappings) {
@@ -133,19 +144,22 @@ TEST(pages, slabs_that_come_and_go_do_not_split_mappings) {
   for (std::size_t i = 1; i < all.size(); i += 2) memory::deallocate(all[i], slab, slab);
 }
 
+struct beside;
+
 TEST(pages, beside_one_in_use_go_back) {
+  using own = trefoil::detail::pages<test::own_threads<beside>>;
   const std::size_t before = resident();
   std::vector<void*> all(8192);  // 32 MiB
   for (void*& p : all) {
-    p = memory::allocate(4096, 4096);
+    p = own::allocate(4096, 4096);
     ASSERT_NE(p, nullptr);
     std::memset(p, 1, 4096);
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i % 100 != 0) memory::deallocate(all[i], 4096, 4096);
+    if (i % 100 != 0) own::deallocate(all[i], 4096, 4096);
   }
   EXPECT_LT(resident(), before + (4U << 20U));
-  for (std::size_t i = 0; i < all.size(); i += 100) memory::deallocate(all[i], 4096, 4096);
+  for (std::size_t i = 0; i < all.size(); i += 100) own::deallocate(all[i], 4096, 4096);
 }
 
 TEST(pages, big_ones_are_not_resident_until_they_are_touched) {
